@@ -1,0 +1,203 @@
+package bucket
+
+import (
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	"sluice/actors/actor"
+	"sluice/actors/backend"
+)
+
+// dialed is the end of a doDial. The connection is r's, unless r's session has
+// gone meanwhile: then it stays as an idle one, because a login is too dear to
+// throw away.
+func (s *state) dialed(r *Request, c *backend.Conn, err error, now time.Time) []effect {
+	s.dialing--
+	if err != nil {
+		s.open--
+		s.refuted(r.Login.UserName, r.Digest, err)
+		return append(s.refuse(r, err), s.offer()...)
+	}
+	s.opened(c, r.Login.UserName, r.Digest, now)
+	if r.gone || s.closed {
+		return append(s.refuse(r, errClosed), s.rest(c, now)...)
+	}
+	return append(s.grant(r, c, false), s.offer()...)
+}
+
+// warmed is the end of a doDial without a request.
+func (s *state) warmed(user string, d Digest, c *backend.Conn, err error, now time.Time) []effect {
+	s.dialing--
+	s.warmUps--
+	if err != nil {
+		s.open--
+		s.refuted(user, d, err)
+		return s.offer()
+	}
+	s.opened(c, user, d, now)
+	return s.rest(c, now)
+}
+
+// opened notes that the server took a login, unless it was the server of a
+// target that has changed meanwhile.
+func (s *state) opened(c *backend.Conn, user string, d Digest, now time.Time) {
+	c.CheckedAt = now
+	if !c.Born.Before(s.oldest) {
+		s.creds[user] = credential{d, now}
+	}
+}
+
+// classLogin is the class of errors by which a server says that a login or its
+// password is not, or no longer, good.
+const classLogin = 14
+
+// refuted forgets credentials that the server took once and now refuses: the
+// password was changed, or the login locked. Other refusals, such as a
+// database that is not there, say nothing about them.
+func (s *state) refuted(user string, d Digest, err error) {
+	var refused *backend.LoginError
+	if !errors.As(err, &refused) {
+		return
+	}
+	c, known := s.creds[user]
+	if !known || subtle.ConstantTimeCompare(c.digest[:], d[:]) != 1 {
+		return
+	}
+	for _, e := range refused.Errors {
+		if e.Class == classLogin {
+			delete(s.creds, user)
+		}
+	}
+}
+
+// surplus is how many more connections than the limit allows will be open once
+// those being closed are gone.
+func (s *state) surplus() int { return s.open - s.closing - s.set.Limit }
+
+func (s *state) close(c *backend.Conn, why string) effect {
+	s.closing++
+	return doClose{c, nil, why}
+}
+
+func (s *state) tooOld(c *backend.Conn, now time.Time) bool {
+	return s.set.MaxLifetime > 0 && now.Sub(c.Born) >= s.set.MaxLifetime
+}
+
+// rest puts a clean connection to the idle ones, or closes it if it is not to
+// be used again.
+func (s *state) rest(c *backend.Conn, now time.Time) []effect {
+	switch {
+	case s.closed:
+		return []effect{s.close(c, "shutting down")}
+	case s.surplus() > 0:
+		return []effect{s.close(c, "over the limit")}
+	case c.Born.Before(s.oldest):
+		return []effect{s.close(c, "target changed")}
+	case s.tooOld(c, now):
+		return []effect{s.close(c, "max_lifetime")}
+	}
+	c.IdleSince = now
+	s.idle.put(c)
+	s.rested(c.Key)
+	return s.offer()
+}
+
+// slotClosed is the end of a doClose.
+func (s *state) slotClosed(then *Request) []effect {
+	if then == nil {
+		s.closing--
+		s.open--
+		return s.offer()
+	}
+	if !then.Dedicated {
+		s.dialing-- // useSlot counts it again
+	}
+	if !then.gone && !s.closed && s.open <= s.set.Limit {
+		return s.useSlot(then)
+	}
+	s.open--
+	var out []effect
+	switch {
+	case s.closed:
+		out = s.refuse(then, errClosed)
+	case !then.gone: // the limit was lowered in between
+		out = s.requeue(then)
+	}
+	return append(out, s.offer()...)
+}
+
+// cleaned is the end of a doClean. A health check does not make a connection
+// younger: it goes on being idle since it was.
+func (s *state) cleaned(c *backend.Conn, check bool, err error, now time.Time) []effect {
+	s.busy--
+	if err != nil {
+		return []effect{s.close(c, "clean failed")}
+	}
+	c.CheckedAt = now
+	since := c.IdleSince
+	out := s.rest(c, now)
+	if check && s.idle.remove(c) {
+		c.IdleSince = since
+		s.idle.put(c)
+	}
+	return out
+}
+
+// release takes a lease back. A lease that is not out any more is ignored: it
+// has come back another way before.
+func (s *state) release(session actor.ID, id uint64, how GiveBack, now time.Time) []effect {
+	l := s.leases[session]
+	if l == nil || l.ID != id {
+		return nil
+	}
+	delete(s.leases, session)
+	switch {
+	case l.Conn == nil:
+		s.open--
+		return s.offer()
+	case how == Unused:
+		return s.rest(l.Conn, now)
+	case how == Used && l.Conn.Born.Before(s.oldest):
+		return []effect{s.close(l.Conn, "target changed")}
+	case how == Used:
+		s.busy++
+		return []effect{doClean{l.Conn, false}}
+	}
+	// Also for Gone: that a pooled connection is closed is known when it was
+	// closed here.
+	return []effect{s.close(l.Conn, "broken")}
+}
+
+// down says that a session has stopped. What it had asked for is dropped; what
+// it still held is in an unknown state.
+func (s *state) down(session actor.ID, now time.Time) []effect {
+	var out []effect
+	if r := s.pending[session]; r != nil {
+		delete(s.pending, session)
+		r.gone = true
+		out = append(out, doCancel{session})
+	}
+	if l := s.leases[session]; l != nil {
+		how := Broken
+		if l.dedicated {
+			how = Gone
+		}
+		out = append(out, s.release(session, l.ID, how, now)...)
+	}
+	return out
+}
+
+// died says that a server has hung up. An idle connection is closed; the
+// session that has it leased is told, since its client may be idle as well.
+func (s *state) died(c *backend.Conn) (out []effect, idle bool) {
+	if s.idle.remove(c) {
+		return []effect{s.close(c, "died while idle")}, true
+	}
+	for _, l := range s.leases {
+		if l.Conn == c {
+			return []effect{doTellDied{l}}, false
+		}
+	}
+	return nil, false
+}

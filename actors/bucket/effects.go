@@ -1,0 +1,166 @@
+package bucket
+
+import (
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	"sluice/actors/actor"
+	"sluice/actors/backend"
+	"sluice/actors/queue"
+	"sluice/actors/refusal"
+)
+
+// run carries out effects, and those that they cause, in order.
+func (g *Governor) run(c *actor.Context[Msg], effects []effect) {
+	for len(effects) > 0 {
+		e := effects[0]
+		effects = append(effects[1:], g.do(c, e)...)
+	}
+}
+
+func (g *Governor) do(c *actor.Context[Msg], e effect) []effect {
+	switch e := e.(type) {
+	case doGrant:
+		return g.grant(c, e)
+	case doRefuse:
+		g.refuse(c, e)
+	case doDial:
+		g.dial(e.req)
+	case doClose:
+		g.work(func() Msg {
+			g.cfg.close(e.conn)
+			return closed{e.then}
+		})
+	case doClean:
+		g.work(func() Msg { return cleaned{e.conn, e.check, g.cfg.clean(g.ctx, e.conn)} })
+	case doEnqueue:
+		return g.enqueue(e)
+	case doOffer:
+		if g.queue.Tell(queue.Offer[*Request]{Fits: e.fits()}) != nil {
+			g.state.offerFailed()
+		}
+	case doTellDied:
+		e.lease.request.died(e.lease)
+	case doCancel:
+		_ = g.queue.Tell(queue.Cancel[*Request]{ID: e.id})
+	}
+	return nil
+}
+
+// work runs f on a goroutine and sends the governor what it returns. The
+// message is never lost while the governor lives: its goroutine waits for room.
+func (g *Governor) work(f func() Msg) {
+	g.workers.Go(func() {
+		m := f()
+		if g.self.Send(g.ctx, m) != nil {
+			if d, ok := m.(actor.Discarder); ok {
+				d.Discarded()
+			}
+		}
+	})
+}
+
+// fits returns which requests an offer is for, nil if for all. It is called by
+// the queue, so it looks at nothing that the governor changes.
+func (e doOffer) fits() func(*Request) bool {
+	if e.key == nil {
+		return nil
+	}
+	key, digest := *e.key, e.digest
+	return func(r *Request) bool {
+		return !r.Dedicated && r.Key == key && subtle.ConstantTimeCompare(r.Digest[:], digest[:]) == 1
+	}
+}
+
+// answerAgain is the pause before a session whose mailbox was full is answered
+// again.
+const answerAgain = 5 * time.Millisecond
+
+func (g *Governor) grant(c *actor.Context[Msg], e doGrant) []effect {
+	now := time.Now()
+	l, m := e.lease, g.cfg.Metrics
+	l.Target = g.cfg.Target
+	if l.Warm && !l.Conn.Alive() {
+		return g.state.deadOnGrant(l, now)
+	}
+	if err := e.req.reply(Grant{Lease: l}); errors.Is(err, actor.ErrFull) {
+		c.After(answerAgain, answer{e})
+		return nil
+	} else if err != nil {
+		// The session is gone: nobody has touched the connection.
+		how := Unused
+		if l.dedicated {
+			how = Gone
+		}
+		e.req.cancel()
+		return g.state.release(l.session, l.ID, how, now)
+	}
+	e.req.Login = nil // with the password, which nobody needs any more
+	waited := now.Sub(e.req.arrived)
+	if l.Waited > 0 {
+		m.AcquiredAfterWait.Inc()
+		m.QueueWait.Update(l.Waited.Seconds())
+	} else {
+		m.Acquired.Inc()
+		m.QueueWait.Update(0)
+	}
+	m.AcquireSeconds.Update(waited.Seconds())
+	return nil
+}
+
+func (g *Governor) refuse(c *actor.Context[Msg], e doRefuse) {
+	if e.err == errClosed {
+		e.err = g.cause
+	}
+	e.req.gone = true
+	e.req.cancel()
+	if errors.Is(e.req.reply(Grant{Err: e.err}), actor.ErrFull) {
+		c.After(answerAgain, answer{e})
+	} // who has gone needs no answer
+}
+
+func (g *Governor) dial(r *Request) {
+	cfg := g.cfg
+	target := cfg.Target
+	login, key, sum := cfg.Warm, cfg.WarmKey, cfg.WarmDigest
+	if r != nil {
+		login, key, sum = r.Login, r.Key, r.Digest
+	}
+	g.work(func() Msg {
+		start := time.Now()
+		conn, err := cfg.dial(g.ctx, target, login, key)
+		if err == nil {
+			conn.Born = start // so that a target changed meanwhile is noticed
+			cfg.Metrics.LoginSeconds.Update(time.Since(start).Seconds())
+			conn.Watch(g.watcher, func() { _ = g.self.Tell(died{conn}) })
+		} else {
+			err = g.dialError(err)
+		}
+		return dialed{r, login.UserName, sum, conn, err}
+	})
+}
+
+// dialError makes what went wrong into what a client is told.
+func (g *Governor) dialError(err error) error {
+	if refused := (*backend.LoginError)(nil); errors.As(err, &refused) {
+		return err
+	}
+	return &refusal.Error{Cause: refusal.BackendUnavailable, Bucket: g.cfg.ID, Node: g.cfg.Node, Err: err, Detail: stageOf(err)}
+}
+
+func stageOf(err error) string {
+	if d := (*backend.DialError)(nil); errors.As(err, &d) {
+		return "failed at " + string(d.Stage)
+	}
+	return ""
+}
+
+func (g *Governor) enqueue(e doEnqueue) []effect {
+	r := e.req
+	w := queue.Waiter[*Request]{ID: r.Session, Order: r.order, Arrived: r.arrived, Deadline: r.deadline, Request: r}
+	if g.queue.Tell(queue.Enqueue[*Request]{Waiter: w, Again: e.again}) == nil {
+		return nil
+	}
+	return g.state.left(e.req, &refusal.Error{Cause: refusal.Overloaded, Bucket: g.cfg.ID, Node: g.cfg.Node})
+}

@@ -1,0 +1,160 @@
+package bucket
+
+import (
+	"time"
+
+	"sluice/actors/actor"
+	"sluice/actors/backend"
+	"sluice/tds"
+)
+
+// Digest identifies a login's credentials without revealing them.
+type Digest [32]byte
+
+// Request is a session's wish for a backend connection.
+type Request struct {
+	Session   actor.ID
+	Key       backend.Key
+	Digest    Digest
+	Login     *tds.Login7 // what to send should a new connection be needed
+	Dedicated bool        // only a slot is wanted; the session dials by itself
+
+	arrived  time.Time
+	deadline time.Time     // of waiting in the queue
+	order    uint64        // place in the order of arrival
+	waited   time.Duration // in the queue
+	queued   bool          // in the queue, or on the way there or back
+	reply    actor.Reply[Grant]
+	cancel   func()       // ends the death watch
+	died     func(*Lease) // tells the session that its backend is gone
+	gone     bool         // the session has stopped or was answered
+}
+
+// Lease is the right to use one backend connection, or with Dedicated to open
+// one, until it is given back.
+type Lease struct {
+	ID   uint64
+	Conn *backend.Conn // nil with Dedicated
+	// Warm says that no backend login was needed.
+	Warm   bool
+	Waited time.Duration
+	Target *backend.Target // where to dial, with Dedicated
+
+	session   actor.ID
+	request   *Request
+	dedicated bool
+}
+
+// GiveBack says in what state a lease's connection comes back.
+type GiveBack int
+
+// States of a returned connection.
+const (
+	Unused GiveBack = iota // nothing was sent on it: as good as new
+	Used                   // in step with the server; must be cleaned
+	Broken                 // unknown state, or dead: must be closed
+	Gone                   // already closed by the session (dedicated leases)
+)
+
+// Settings are what governs a bucket. All but Limit can change without
+// touching a connection.
+type Settings struct {
+	Limit             int // open connections at most
+	MinIdle           int // idle ones kept from expiring
+	MaxIdleTime       time.Duration
+	MaxLifetime       time.Duration
+	CheckEvery        time.Duration // health check of idle connections
+	MaxParallelLogins int
+	ReverifyAfter     time.Duration // age at which credentials count as unproven
+}
+
+// state is the governor without goroutines, sockets or a clock: every method
+// takes what happened and returns what is to be done. Its invariant: open
+// counts every connection from before it is dialled until its close is
+// complete, and never exceeds the limit in force when it was raised.
+type state struct {
+	set     Settings
+	open    int // dialling, idle, leased, being cleaned, being closed
+	dialing int // backend logins under way or about to start
+	busy    int // being cleaned or checked
+	closing int // being closed to free their slots, not to pass them on
+	warmUps int // dials under way for MinIdle
+	line
+
+	idle    idleSet
+	oldest  time.Time // connections born before are closed when given back
+	leases  map[actor.ID]*Lease
+	pending map[actor.ID]*Request // asked and not yet answered
+	creds   map[string]credential // by user
+	closed  bool                  // gives nothing out any more
+	nextID  uint64                // of leases
+	arrived uint64                // requests so far
+}
+
+// credential remembers that a user's password was right when last tried.
+type credential struct {
+	digest   Digest
+	verified time.Time
+}
+
+// effect is something the shell has to do.
+type effect interface{ effect() }
+
+type (
+	// doGrant answers a request with a lease.
+	doGrant struct {
+		req   *Request
+		lease *Lease
+	}
+	// doRefuse answers a request with an error.
+	doRefuse struct {
+		req *Request
+		err error
+	}
+	// doDial opens a connection for req, or to keep one warm if req is nil.
+	doDial struct{ req *Request }
+	// doClose closes a connection; then is told back with closed.
+	doClose struct {
+		conn *backend.Conn
+		then *Request // waits for the slot
+		why  string
+	}
+	// doClean cleans or checks a connection.
+	doClean struct {
+		conn  *backend.Conn
+		check bool
+	}
+	// doEnqueue hands req to the queue; again says that it was taken before.
+	doEnqueue struct {
+		req   *Request
+		again bool
+	}
+	// doOffer asks the queue for its first waiter, or with key for the first
+	// that the idle connections of that key fit.
+	doOffer struct {
+		key    *backend.Key
+		digest Digest
+	}
+	doCancel struct{ id actor.ID }
+	// doTellDied tells a session that its backend is gone.
+	doTellDied struct{ lease *Lease }
+)
+
+func (doGrant) effect()    {}
+func (doRefuse) effect()   {}
+func (doDial) effect()     {}
+func (doClose) effect()    {}
+func (doClean) effect()    {}
+func (doEnqueue) effect()  {}
+func (doOffer) effect()    {}
+func (doCancel) effect()   {}
+func (doTellDied) effect() {}
+
+func newState(set Settings) *state {
+	return &state{
+		set: set, idle: newIdleSet(),
+		leases:  map[actor.ID]*Lease{},
+		pending: map[actor.ID]*Request{},
+		creds:   map[string]credential{},
+	}
+}

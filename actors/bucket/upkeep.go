@@ -1,0 +1,70 @@
+package bucket
+
+import (
+	"time"
+)
+
+// tick does what is due by the clock: expiry of idle connections beyond
+// MinIdle, of old ones, health checks, and opening connections up to MinIdle.
+func (s *state) tick(now time.Time, canWarm bool) []effect {
+	var out []effect
+	for _, c := range s.idle.oldestFirst() {
+		stale := s.set.MaxIdleTime > 0 && now.Sub(c.IdleSince) >= s.set.MaxIdleTime && s.idle.len() > s.set.MinIdle
+		switch {
+		case s.surplus() > 0, s.tooOld(c, now), stale:
+			s.idle.remove(c)
+			out = append(out, s.close(c, "expired"))
+		case s.set.CheckEvery > 0 && now.Sub(c.CheckedAt) >= s.set.CheckEvery && s.waiting == 0:
+			s.idle.remove(c)
+			s.busy++
+			out = append(out, doClean{c, true})
+		}
+	}
+	for canWarm && !s.closed && s.idle.len()+s.busy+s.warmUps < s.set.MinIdle && s.open < s.set.Limit &&
+		s.dialing < s.set.MaxParallelLogins && s.waiting == 0 {
+		s.open++
+		s.dialing++
+		s.warmUps++
+		out = append(out, doDial{nil})
+	}
+	for user, c := range s.creds {
+		if now.Sub(c.verified) >= s.set.ReverifyAfter {
+			delete(s.creds, user)
+		}
+	}
+	return append(out, s.offer()...) // one may have been lost on a full mailbox
+}
+
+// configure takes new settings. Above a lowered limit idle connections are
+// closed at once; those in use are when they come back.
+func (s *state) configure(set Settings) []effect {
+	s.set = set
+	var out []effect
+	for s.surplus() > 0 && s.idle.len() > 0 {
+		out = append(out, s.close(s.idle.takeOldest(), "over the limit"))
+	}
+	return append(out, s.offer()...)
+}
+
+// recycle makes every connection born before now end with its present use, and
+// forgets the credentials they proved: the server may be another one.
+func (s *state) recycle(now time.Time) []effect {
+	s.oldest = now
+	clear(s.creds)
+	return s.closeIdle("target changed")
+}
+
+// shut refuses everything from now on and closes what is idle. Leases go on
+// until they are given back.
+func (s *state) shut() []effect {
+	s.closed = true
+	return s.closeIdle("shutting down")
+}
+
+func (s *state) closeIdle(why string) []effect {
+	var out []effect
+	for s.idle.len() > 0 {
+		out = append(out, s.close(s.idle.takeOldest(), why))
+	}
+	return out
+}

@@ -1,0 +1,401 @@
+package session
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/actors/backend"
+	"sluice/actors/bucket"
+	"sluice/actors/refusal"
+	"sluice/tds"
+)
+
+// phase is what a session's port is about.
+type phase uint8
+
+const (
+	phaseLogin      phase = iota // handshake, waiting for a backend, answering the login
+	phaseLoginRelay              // a login of several legs is relayed
+	phaseIdle                    // the client's turn
+	phaseBusy                    // the server's turn
+	phaseDone
+)
+
+func (p phase) String() string {
+	return [...]string{"login", "login relay", "idle", "busy", "done"}[p]
+}
+
+// port is the part of a session that touches its sockets.
+//
+// Most of the time one goroutine serves it: it waits for the client's request,
+// passes it on, and passes the response back. Only while a response keeps the
+// client waiting longer than watchAfter does a second one look for an
+// attention, or for the client leaving. When the response ends, the one that
+// watches the client goes on as the one goroutine, and the one that read the
+// server ends: nobody's read has to be broken off.
+type port struct {
+	env   *Env
+	actor Ref
+	tcp   *net.TCPConn
+	born  time.Time
+
+	client  source
+	server  source
+	who     identity
+	tokens  tds.Version
+	bucket  *Bucket
+	lease   *bucket.Lease
+	hello   *tds.Login7   // until the login is answered
+	backend *backend.Conn // the server's side, from the lease or dialled within it
+
+	mu        sync.Mutex
+	phase     phase
+	since     time.Time // of the phase
+	owed      int       // responses the server has yet to finish
+	attention bool      // one was passed on and not acknowledged yet
+	unsure    bool      // attention met pipelined requests: the count may be off
+	discard   bool      // the client is gone: read to the end of the response, write nothing
+	watching  bool      // the other goroutine reads the client
+	awaiting  bool      // a response is being read and nobody reads the client: one may start to
+	draining  bool
+	used      bool // something was sent to the backend
+	timer     *time.Timer
+	ended     bool
+	relaying  bool       // a relayed login holds a socket that end cannot see
+	farewell  *portEnded // told when relaying is over
+	cause     error      // why the session ends, if not by the client
+
+	inTx     atomic.Bool // as far as requests and responses tell, erring on this side
+	requests atomic.Uint64
+}
+
+// identity is who the client said it is.
+type identity struct{ user, database, app, host string }
+
+// watchAfter is how long a response may take before the client is watched for
+// an attention. Most responses are quicker and pay only for a timer that is
+// set and stopped.
+const watchAfter = 3 * time.Millisecond
+
+// setPhase must be called with mu held. A session that has ended stays so.
+func (p *port) setPhase(ph phase) {
+	if p.phase != phaseDone {
+		p.phase, p.since = ph, time.Now()
+	}
+}
+
+// readClient is the loop of the goroutine that reads the client.
+func (p *port) readClient() {
+	defer p.env.Ports.Done()
+	defer p.recovered()
+	for {
+		h, packet, err := p.client.packet()
+		if err != nil {
+			p.clientLost(err)
+			return
+		}
+		if !p.clientPacket(h, packet) {
+			return
+		}
+	}
+}
+
+// clientPacket handles the first packet of a message of the client. It returns
+// false if this goroutine is no longer the one that reads the client.
+func (p *port) clientPacket(h tds.Header, packet []byte) bool {
+	p.mu.Lock()
+	switch {
+	case p.phase == phaseDone:
+		p.mu.Unlock()
+		return false
+	case p.phase == phaseLoginRelay && (h.Type == tds.PacketSSPI || h.Type == tds.PacketFedAuthToken):
+		p.mu.Unlock()
+		return p.forward(h) == nil
+	case h.Type == tds.PacketAttention && (p.phase == phaseIdle || p.phase == phaseBusy):
+		return p.clientAttention(h, packet)
+	case p.phase == phaseIdle && h.Type.IsRequest():
+		p.setPhase(phaseBusy)
+		p.owed, p.used = 1, true
+		p.mu.Unlock()
+		p.noteRequest(h, packet)
+		if p.forward(h) != nil {
+			return false
+		}
+		return p.relayResponse()
+	case p.phase == phaseBusy && h.Type.IsRequest():
+		// No driver sends a request before the last one is answered, but the
+		// protocol lets it: the server queues it.
+		p.owed++
+		p.unsure = p.unsure || p.attention
+		p.mu.Unlock()
+		p.noteRequest(h, packet)
+		return p.forward(h) == nil
+	}
+	ph := p.phase
+	p.mu.Unlock()
+	p.protocolError(h, ph)
+	return false
+}
+
+// clientAttention passes an attention on. It is called with mu held.
+func (p *port) clientAttention(h tds.Header, packet []byte) bool {
+	idle := p.phase == phaseIdle
+	if idle {
+		// The response it was meant for is over; the server acknowledges it
+		// all the same (MS-TDS 3.3.5.9).
+		p.setPhase(phaseBusy)
+		p.owed = 0
+	}
+	again := p.attention // a second one before the first is acknowledged: one answer for both
+	p.attention, p.used = true, true
+	p.unsure = p.unsure || p.owed > 1
+	p.mu.Unlock()
+	if again {
+		p.client.take(len(packet))
+	} else if p.forward(h) != nil {
+		return false
+	}
+	if idle {
+		return p.relayResponse()
+	}
+	return true
+}
+
+// noteRequest keeps what a request's first packet tells. It decodes what a
+// client sent and is therefore not called with mu held: a panic must find the
+// lock free.
+func (p *port) noteRequest(h tds.Header, packet []byte) {
+	p.requests.Add(1)
+	if h.Type == tds.PacketBulkLoad {
+		return
+	}
+	payload := packet[tds.HeaderSize:]
+	a, err := tds.DecodeAllHeaders(payload, p.tokens)
+	if err != nil || !p.tokens.AtLeast(tds.V72) {
+		if err != nil {
+			p.inTx.Store(true)
+		}
+		return
+	}
+	p.inTx.Store(a.Transaction != 0)
+	if h.Type != tds.PacketTransMgr || len(payload) < a.Size+2 {
+		return
+	}
+	switch tds.TransMgrType(payload[a.Size]) {
+	case tds.TMCommit, tds.TMRollback:
+		t, err := tds.DecodeTransMgr(payload, p.tokens)
+		p.inTx.Store(err != nil || t.BeginNext || t.Type == tds.TMRollback && t.Name != "")
+	default:
+		p.inTx.Store(true)
+	}
+}
+
+// forward passes a message of the client on, whole packets at a time, from its
+// first packet to its last. On an error the session has been ended.
+func (p *port) forward(h tds.Header) error {
+	typ := h.Type
+	for {
+		if c := p.bucket.Metrics.ClientPackets[h.Type]; c != nil {
+			c.Inc()
+		}
+		if h.Type != typ {
+			p.end(bucket.Broken, tds.ErrMixedMessage)
+			return tds.ErrMixedMessage
+		}
+		// Packets that are there already go out in one write.
+		eom, n := h.EOM(), h.Length
+		for b := p.client.buffered(); !eom && len(b)-n >= tds.HeaderSize; {
+			next, err := tds.ParseHeader(b[n:])
+			if err != nil || next.Type != typ || len(b)-n < next.Length {
+				break
+			}
+			n += next.Length
+			eom = next.EOM()
+		}
+		if err := writePackets(p.server.conn, p.client.buffered()[:n]); err != nil {
+			p.unwritable(eom, err)
+			return err
+		}
+		p.client.take(n)
+		if eom {
+			return nil
+		}
+		var err error
+		if h, _, err = p.client.packet(); err != nil {
+			p.end(bucket.Broken, err) // part of a request has been sent
+			return err
+		}
+	}
+}
+
+// unwritable is called when a request could not be passed on. While a response
+// is being read its reader is the one to tell the client: what this goroutine
+// wrote would end up in the middle of that response.
+func (p *port) unwritable(requestRead bool, err error) {
+	p.mu.Lock()
+	reading := p.watching
+	p.mu.Unlock()
+	if reading {
+		p.backend.Abort() // wakes the reader
+		return
+	}
+	p.backendLost(requestRead, err)
+}
+
+// backendLost ends the session because the server cannot be written to or
+// read from, telling the client if it is the client's turn to listen.
+func (p *port) backendLost(requestRead bool, err error) {
+	if !requestRead {
+		p.drainRequest()
+	}
+	p.tell(&refusal.Error{Cause: refusal.BackendLost, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
+	p.bucket.Metrics.Errors(refusal.BackendLost.String()).Inc()
+	p.end(bucket.Broken, &lost{"backend", err})
+}
+
+// drainRequest reads the rest of a request that will not be served, so that
+// the client is ready to read why.
+func (p *port) drainRequest() {
+	_ = p.tcp.SetReadDeadline(time.Now().Add(p.env.CleanTimeout))
+	for {
+		h, _, err := p.client.packet()
+		if err != nil {
+			return
+		}
+		p.client.take(h.Length)
+		if h.EOM() {
+			return
+		}
+	}
+}
+
+// tell sends the client an error message of ours.
+func (p *port) tell(e *refusal.Error) {
+	body := e.Tokens(nil, p.tokens, p.env.ErrorStyle)
+	body = tds.Done{Status: tds.DoneError}.Append(body, p.tokens)
+	_ = p.tcp.SetWriteDeadline(time.Now().Add(p.env.CleanTimeout))
+	_ = writePackets(p.client.conn, tds.AppendMessage(nil, tds.PacketReply, 0, 0, tds.DefaultPacketSize, body))
+}
+
+// lost says which side broke off.
+type lost struct {
+	side string
+	err  error
+}
+
+func (l *lost) Error() string { return l.side + " lost: " + l.err.Error() }
+func (l *lost) Unwrap() error { return l.err }
+
+// clientLost is called when the client cannot be read from, or written to, any more.
+func (p *port) clientLost(err error) {
+	if errors.Is(err, io.EOF) {
+		err = nil // hung up between messages, as clients do
+	}
+	p.mu.Lock()
+	ph := p.phase
+	if ph == phaseDone {
+		p.mu.Unlock()
+		return // who set it ends the session and knows in what state the backend is
+	}
+	if ph != phaseBusy {
+		how := bucket.Unused
+		if p.used {
+			how = bucket.Used
+		}
+		if ph == phaseLoginRelay {
+			how = bucket.Broken
+		}
+		p.mu.Unlock()
+		if err != nil {
+			err = &lost{"client", err}
+		}
+		p.end(how, err)
+		return
+	}
+	// A response is being read: cancel what there is still to come of it, and
+	// let its reader go on to the end.
+	p.discard, p.watching = true, false
+	cancel := !p.attention && p.owed > 0
+	p.attention = p.attention || cancel
+	p.unsure = p.unsure || p.owed > 1
+	p.mu.Unlock()
+	// A client that has stopped to read would block the response's writer.
+	_ = p.tcp.Close()
+	_ = p.backend.Net.SetReadDeadline(time.Now().Add(p.env.CleanTimeout))
+	if cancel {
+		// If the write fails the reader of the response finds out as well.
+		_, _ = p.server.conn.Write(tds.AppendAttention(nil))
+	}
+}
+
+func (p *port) protocolError(h tds.Header, ph phase) {
+	e := &refusal.Error{Cause: refusal.Protocol, Node: p.env.Node, Detail: "unexpected packet of type " + h.Type.String() + " while " + ph.String()}
+	how := bucket.Broken
+	switch {
+	case ph == phaseLogin:
+		how = bucket.Unused
+	case ph == phaseIdle:
+		p.tell(e)
+		if how = bucket.Used; !p.used {
+			how = bucket.Unused
+		}
+	}
+	p.end(how, e)
+}
+
+// end ends the session, once: the actor is told how the backend is left, and
+// the client's socket is closed, which wakes whoever reads it.
+func (p *port) end(how bucket.GiveBack, err error) {
+	p.mu.Lock()
+	if p.ended {
+		p.mu.Unlock()
+		return
+	}
+	p.ended = true
+	if p.cause != nil {
+		err = p.cause
+	}
+	p.setPhase(phaseDone)
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	own := p.backend
+	if p.lease != nil && p.lease.Conn != nil {
+		own = nil // the bucket's to clean or close
+	}
+	last := portEnded{how: how, err: err}
+	waits := p.relaying
+	if waits {
+		p.farewell = &last
+	}
+	p.mu.Unlock()
+	p.closeClient()
+	if waits {
+		return // its slot is not free before its socket is closed
+	}
+	if own != nil {
+		own.Close()
+	}
+	p.bid(last)
+}
+
+// bid tells the actor that the port has ended.
+func (p *port) bid(last portEnded) {
+	if p.actor.Tell(last) != nil {
+		p.actor.Stop(last.err) // its lease comes back by the death watch
+	}
+}
+
+// closeClient closes the client's socket, over TLS with a close_notify.
+func (p *port) closeClient() { _ = p.client.conn.Close() }
+
+// recovered ends a session whose goroutine panicked; the process lives on.
+func (p *port) recovered() {
+	if v := recover(); v != nil {
+		p.end(bucket.Broken, panicked(v))
+	}
+}

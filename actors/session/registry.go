@@ -1,0 +1,55 @@
+package session
+
+import (
+	"sync"
+
+	"sluice/actors/actor"
+	"sluice/actors/refusal"
+)
+
+// registry knows the sessions of a node, for draining and ending them.
+type registry struct {
+	mu   sync.Mutex
+	refs map[actor.ID]Ref
+}
+
+func (r *registry) add(s Ref) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refs == nil {
+		r.refs = map[actor.ID]Ref{}
+	}
+	r.refs[s.ID()] = s
+}
+
+func (r *registry) remove(id actor.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.refs, id)
+}
+
+func (r *registry) all() []Ref {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	refs := make([]Ref, 0, len(r.refs))
+	for _, s := range r.refs {
+		refs = append(refs, s)
+	}
+	return refs
+}
+
+// DrainAll lets every session end when its client is idle.
+func DrainAll(e *Env) {
+	for _, s := range e.sessions.all() {
+		_ = s.Tell(Drain{}) // one that cannot take it has other messages to end by
+	}
+}
+
+// KillAll ends every session now.
+func KillAll(e *Env, cause refusal.Cause) {
+	for _, s := range e.sessions.all() {
+		if s.Tell(Kill{cause}) != nil {
+			s.Stop(&refusal.Error{Cause: cause, Node: e.Node})
+		}
+	}
+}

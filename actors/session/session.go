@@ -1,0 +1,254 @@
+// Package session serves client connections. A session is two things: a port,
+// the goroutine that moves bytes between the client and its backend, and an
+// actor, which decides by message: where the login goes, what the bucket is
+// asked for, and what becomes of the backend when either side has gone.
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sluice/actors/actor"
+	"sluice/actors/backend"
+	"sluice/actors/bucket"
+	"sluice/actors/refusal"
+	"sluice/tds"
+)
+
+// Msg is a message to a session.
+type Msg interface{ sessionMsg() }
+
+// Drain makes the session end as soon as its client is idle outside a
+// transaction.
+type Drain struct{}
+
+// Kill ends the session now.
+type Kill struct{ Cause refusal.Cause }
+
+type (
+	// loggedIn comes from the port: the client's LOGIN7.
+	loggedIn struct{ login *tds.Login7 }
+	// granted comes from the bucket.
+	granted struct{ bucket.Grant }
+	// portEnded comes from the port: the client's socket is closed.
+	portEnded struct {
+		how bucket.GiveBack
+		err error
+	}
+	// backendDied comes from the bucket: the server has hung up.
+	backendDied struct{ lease *bucket.Lease }
+	// expired is the end of session_timeout.
+	expired struct{}
+)
+
+func (Drain) sessionMsg()       {}
+func (Kill) sessionMsg()        {}
+func (loggedIn) sessionMsg()    {}
+func (granted) sessionMsg()     {}
+func (portEnded) sessionMsg()   {}
+func (backendDied) sessionMsg() {}
+func (expired) sessionMsg()     {}
+
+// Ref addresses a session.
+type Ref = actor.Ref[Msg]
+
+// Session is the actor.
+type Session struct {
+	env   *Env
+	port  *port
+	state state
+	id    actor.ID
+}
+
+// mailbox is small: a session that gets more messages than this at once has a
+// broken peer. Options are shared by all sessions.
+var options = actor.With(actor.Mailbox(16))
+
+// Started implements actor.Starter.
+func (s *Session) Started(c *actor.Context[Msg]) {
+	s.id = c.Self().ID()
+	s.env.sessions.add(c.Self())
+	if d := s.env.Routing.Load().SessionTimeout; d > 0 {
+		c.After(d, expired{})
+	}
+}
+
+// Receive implements actor.Actor.
+func (s *Session) Receive(c *actor.Context[Msg], m Msg) {
+	if _, ok := m.(expired); ok {
+		m = Drain{} // closed at its next idle moment, never in the middle
+	}
+	if e, ok := m.(portEnded); ok {
+		s.logEnd(e.err)
+	}
+	for _, e := range s.state.step(m) {
+		s.do(c, e)
+	}
+}
+
+// Stopped implements actor.Stopper: whatever ended the actor, the client's
+// socket does not outlive it.
+func (s *Session) Stopped(reason error) {
+	s.port.abandon(reason)
+	s.env.sessions.remove(s.id)
+	s.env.conns.Add(-1)
+	s.env.Metrics.Clients.Add(-1)
+}
+
+func (s *Session) do(c *actor.Context[Msg], e effect) {
+	switch e := e.(type) {
+	case doAcquire:
+		s.acquire(c, e.login.login)
+	case doServe:
+		if e.lease.Conn == nil {
+			s.port.beginRelay()
+			s.port.goServe(func() { s.port.relayLogin(e.lease) })
+		} else {
+			s.port.goServe(func() { s.port.serve(e.lease) })
+		}
+	case doRefuse:
+		s.port.goServe(func() { s.port.refuse(e.err) })
+	case doRelease:
+		if s.port.bucket.Governor.Tell(bucket.Release{Session: c.Self().ID(), Lease: e.lease, How: e.how}) != nil {
+			// The death watch brings the lease back.
+			c.Stop(errors.New("session: release refused"))
+		}
+	case doEndPort:
+		s.port.interrupt(e.cause)
+	case doDrainPort:
+		s.port.drain()
+	case doBackendDied:
+		s.port.goServe(s.port.backendDied)
+	case doStop:
+		c.Stop(e.reason)
+	}
+}
+
+// acquire routes the login and asks the bucket's governor for a backend.
+func (s *Session) acquire(c *actor.Context[Msg], l *tds.Login7) {
+	self := c.Self()
+	refuse := func(err error) {
+		for _, e := range s.state.step(granted{bucket.Grant{Err: err}}) {
+			s.do(c, e)
+		}
+	}
+	r := s.env.Routing.Load()
+	id := r.Route(l)
+	b := r.Buckets[id]
+	if b == nil {
+		refuse(&refusal.Error{Cause: refusal.NoRoute, Node: s.env.Node, Detail: fmt.Sprintf("database %q, server %q, user %q", l.Database, l.ServerName, l.UserName)})
+		return
+	}
+	s.port.mu.Lock()
+	s.port.bucket = b
+	s.port.mu.Unlock()
+	pooled, why := backend.Pooled(l)
+	if pooled && !r.Mapping.apply(s.env.Credentials, l, b) {
+		refuse(&refusal.Error{Cause: refusal.LoginRejected, Bucket: id, Node: s.env.Node, Detail: fmt.Sprintf("user %q", l.UserName)})
+		return
+	}
+	if !pooled && r.Mapping.On {
+		refuse(&refusal.Error{Cause: refusal.LoginNotSupported, Bucket: id, Node: s.env.Node, Detail: why + " with auth.mode mapped"})
+		return
+	}
+	send, key := backend.Request(l, s.env.Match)
+	req := &bucket.Request{Session: self.ID(), Key: key, Login: &send, Dedicated: !pooled}
+	if pooled {
+		req.Digest = s.env.Credentials.Digest(id, send.UserName, send.Password)
+		l.Password = "" // the request has it; a login that is relayed needs it itself
+	} else {
+		s.env.Log.Debug("login gets a connection of its own", "why", why, "user", l.UserName, "bucket", id)
+	}
+	acquire := bucket.Acquire{
+		Request: req,
+		Watch: func(g *actor.Context[bucket.Msg], wrap func(actor.Down) bucket.Msg) func() {
+			return actor.Watch(g, self, wrap)
+		},
+		Reply: actor.ReplyTo(self, func(g bucket.Grant) Msg { return granted{g} }),
+		Died:  func(lease *bucket.Lease) { _ = self.Tell(backendDied{lease}) },
+	}
+	if err := b.Governor.Tell(acquire); err != nil {
+		cause := refusal.Overloaded
+		if errors.Is(err, actor.ErrStopped) {
+			cause = refusal.BucketRemoved
+		}
+		refuse(&refusal.Error{Cause: cause, Bucket: id, Node: s.env.Node})
+	}
+}
+
+// logEnd writes the one line that says why a session ended, if there is
+// something to say.
+func (s *Session) logEnd(err error) {
+	p := s.port
+	level, text := slog.LevelDebug, "session ended"
+	if err != nil {
+		level = slog.LevelInfo
+		if refused := (*backend.LoginError)(nil); errors.As(err, &refused) {
+			text = "login refused by the server"
+		} else if s.state.lease == nil {
+			text = "client was dropped before it was served"
+		}
+	}
+	ctx := context.Background()
+	if !s.env.Log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []any{"client", p.tcp.RemoteAddr().String(), "lasted", time.Since(p.born).Round(time.Millisecond), "requests", p.requests.Load()}
+	if p.who.user != "" {
+		attrs = append(attrs, "user", p.who.user, "database", p.who.database, "app", p.who.app)
+	}
+	if p.bucket != nil {
+		attrs = append(attrs, "bucket", p.bucket.ID)
+	}
+	if err != nil {
+		attrs = append(attrs, "err", err)
+	}
+	s.env.Log.Log(ctx, level, text, attrs...)
+}
+
+// Info is what Inspect returns.
+type Info struct {
+	Client     string        `json:"client"`
+	Stage      string        `json:"stage"`
+	Phase      string        `json:"phase"`
+	For        time.Duration `json:"for_ns"` // in this phase
+	Bucket     string        `json:"bucket,omitempty"`
+	User       string        `json:"user,omitempty"`
+	Database   string        `json:"database,omitempty"`
+	App        string        `json:"app,omitempty"`
+	Host       string        `json:"host,omitempty"`
+	BackendPID uint16        `json:"backend_spid,omitempty"`
+	Warm       bool          `json:"warm"`
+	Waited     time.Duration `json:"waited_ns"`
+	Requests   uint64        `json:"requests"`
+	InTx       bool          `json:"in_transaction"`
+	Age        time.Duration `json:"age_ns"`
+}
+
+// BucketID is the bucket the session belongs to, "" before its login is routed.
+func (i Info) BucketID() string { return i.Bucket }
+
+// Inspect implements actor.Inspector.
+func (s *Session) Inspect() any {
+	p := s.port
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := Info{
+		Client: p.tcp.RemoteAddr().String(), Stage: s.state.stage.String(), Phase: p.phase.String(), For: time.Since(p.since),
+		User: p.who.user, Database: p.who.database, App: p.who.app, Host: p.who.host,
+		Requests: p.requests.Load(), InTx: p.inTx.Load(), Age: time.Since(p.born),
+	}
+	if p.bucket != nil {
+		i.Bucket = p.bucket.ID
+	}
+	if l := s.state.lease; l != nil {
+		i.Warm, i.Waited = l.Warm, l.Waited
+		if l.Conn != nil {
+			i.BackendPID = l.Conn.SPID
+		}
+	}
+	return i
+}
