@@ -1,0 +1,63 @@
+# `make help` lists the targets.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# Time limit of one package's tests, time of each fuzz target, repetitions of
+# `make race`.
+TIMEOUT  ?= 10m
+FUZZTIME ?= 60s
+COUNT    ?= 5
+
+LINT_VERSION := v2.15.0
+LINT         := bin/golangci-lint-$(LINT_VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test race lint fuzz bench drivers clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/sluice
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/sluice ./cmd/node
+
+demo: ## run a node with two embedded SQL servers behind it; needs nothing else
+	$(GO) run ./cmd/node demo
+
+test: ## run go vet and all tests with the race detector
+	$(GO) vet ./...
+	$(GO) test -race -shuffle=on -timeout $(TIMEOUT) ./...
+
+race: ## run all tests COUNT times over, for races that show up rarely
+	$(GO) test -race -shuffle=on -count=$(COUNT) -timeout $(TIMEOUT) ./...
+
+lint: $(LINT) ## run golangci-lint
+	$(LINT) run ./...
+
+$(LINT):
+	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv bin/golangci-lint $@
+
+# go test -list prints the targets of a package and then a line "ok <package>".
+# Go fuzzes one target at a time.
+fuzz: ## run every fuzz target for FUZZTIME each
+	@set -e; \
+	$(GO) test -list '^Fuzz' ./... > bin/.fuzz-targets || { cat bin/.fuzz-targets; exit 1; }; \
+	awk '/^Fuzz/ { t[n++] = $$1 } /^(ok|\?)/ { for (i = 0; i < n; i++) print $$2, t[i]; n = 0 }' bin/.fuzz-targets | \
+	while read -r package target; do \
+		echo "== $$package $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$package" < /dev/null; \
+	done
+
+fuzz: | bin
+bin:
+	mkdir -p $@
+
+bench: ## compare with a direct connection and with HAProxy
+	scripts/bench/run.sh
+
+drivers: ## run real SQL Server drivers through a node
+	scripts/drivers/run.sh
+
+clean: ## remove what was built
+	rm -rf bin

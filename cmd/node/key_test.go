@@ -1,0 +1,8 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+)
+
+func marshalKey(c tls.Certificate) ([]byte, error) { return x509.MarshalPKCS8PrivateKey(c.PrivateKey) }
