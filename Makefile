@@ -56,8 +56,8 @@ bin:
 bench: ## compare with a direct connection and with HAProxy
 	scripts/bench/run.sh
 
-drivers: ## run real SQL Server drivers through a node
-	scripts/drivers/run.sh
+drivers: ## run real SQL Server drivers through a node, and the same without it
+	$(GO) test -count=1 -timeout $(TIMEOUT) -run TestDrivers -v ./cmd/node
 
 clean: ## remove what was built
 	rm -rf bin

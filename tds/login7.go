@@ -161,7 +161,8 @@ func DecodeLogin7(b []byte) (Login7, error) {
 		}
 	}
 	l.SSPI = append([]byte(nil), d.bytes("SSPI", int(le.Uint16(b[78:])), sspi)...)
-	if l.OptionFlags3&LoginExtension != 0 && l.Version.AtLeast(V72) {
+	// tedious sets the flag for every version and leaves the field empty below 7.4.
+	if l.OptionFlags3&LoginExtension != 0 && l.Version.AtLeast(V72) && le.Uint16(b[58:]) > 0 {
 		if ext := d.bytes("Extension", int(le.Uint16(b[56:])), int(le.Uint16(b[58:]))); d.err == nil {
 			if len(ext) < 4 {
 				return l, fmt.Errorf("login7: Extension of %d bytes: %w", len(ext), ErrShort)

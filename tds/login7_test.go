@@ -101,7 +101,6 @@ func TestLogin7Hostile(t *testing.T) {
 		{"cbSSPILong of 4 GB", func(b []byte) []byte { le.PutUint16(b[80:], 0xFFFF); le.PutUint32(b[90:], 0xFFFFFFFF); return b }, ErrShort},
 		{"cbSSPILong over the end", func(b []byte) []byte { le.PutUint16(b[80:], 0xFFFF); le.PutUint32(b[90:], uint32(len(b))); return b }, ErrShort},
 		{"Extension of 3 bytes", func(b []byte) []byte { le.PutUint16(b[58:], 3); return b }, ErrShort},
-		{"Extension missing", func(b []byte) []byte { le.PutUint16(b[58:], 0); return b }, ErrShort},
 		{"Extension behind the end", func(b []byte) []byte { le.PutUint16(b[56:], 0xFFF0); return b }, ErrShort},
 		{"FeatureExt at 4 GB", func(b []byte) []byte { le.PutUint32(b[ext:], 0xFFFFFFFF); return b }, ErrShort},
 		{"FeatureExt in the fixed part", func(b []byte) []byte { le.PutUint32(b[ext:], 0); return b }, ErrShort},
@@ -157,5 +156,16 @@ func TestLogin7HidesSecrets(t *testing.T) {
 		if strings.Contains(s, "s3cret") || strings.Contains(s, "115 51") || !strings.Contains(s, "u") {
 			t.Errorf("printed %s", s)
 		}
+	}
+}
+
+// tedious sets fExtension for every TDS version, also where it sends no extension.
+func TestLogin7ExtensionFlagWithoutExtension(t *testing.T) {
+	l := Login7{Version: V72, UserName: "sa"}
+	b := l.Append(nil)
+	b[27] |= LoginExtension
+	got, err := DecodeLogin7(b)
+	if err != nil || got.UserName != "sa" || len(got.Features) != 0 {
+		t.Errorf("got %v, %v", got, err)
 	}
 }

@@ -65,6 +65,9 @@ type QueueSettings struct {
 // governor when the last lease is back and every connection closed.
 type Shut struct{ Cause error }
 
+// Forget drops what is known of a user's credentials: they were changed.
+type Forget struct{ User string }
+
 type (
 	dialed struct {
 		req  *Request
@@ -94,6 +97,7 @@ func (Acquire) bucketMsg()   {}
 func (Release) bucketMsg()   {}
 func (Configure) bucketMsg() {}
 func (Shut) bucketMsg()      {}
+func (Forget) bucketMsg()    {}
 func (dialed) bucketMsg()    {}
 func (closed) bucketMsg()    {}
 func (cleaned) bucketMsg()   {}

@@ -133,7 +133,11 @@ func (g *Governor) dial(r *Request) {
 		if err == nil {
 			conn.Born = start // so that a target changed meanwhile is noticed
 			cfg.Metrics.LoginSeconds.Update(time.Since(start).Seconds())
-			conn.Watch(g.watcher, func() { _ = g.self.Tell(died{conn}) })
+			conn.Watch(g.watcher, func() {
+				if g.self.Tell(died{conn}) != nil { // the watcher must not wait for room
+					g.work(func() Msg { return died{conn} })
+				}
+			})
 		} else {
 			err = g.dialError(err)
 		}

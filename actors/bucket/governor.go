@@ -164,7 +164,19 @@ func (g *Governor) Receive(c *actor.Context[Msg], m Msg) {
 		// that message is in the mailbox, this one overtook it.
 		c.After(0, gone{m.session})
 	case gone:
+		if l := g.state.leases[m.session]; l != nil && l.holds() {
+			g.work(func() Msg {
+				select {
+				case <-l.freed:
+				case <-g.ctx.Done():
+				}
+				return m
+			})
+			break
+		}
 		g.run(c, g.state.down(m.session, now))
+	case Forget:
+		delete(g.state.creds, m.User)
 	case died:
 		out, idle := g.state.died(m.conn)
 		if idle {

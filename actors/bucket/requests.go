@@ -85,6 +85,9 @@ func (s *state) useSlot(r *Request) []effect {
 func (s *state) grant(r *Request, c *backend.Conn, warm bool) []effect {
 	s.nextID++
 	l := &Lease{ID: s.nextID, Conn: c, Warm: warm, Waited: r.waited, session: r.Session, request: r, dedicated: r.Dedicated}
+	if l.dedicated {
+		l.freed = make(chan struct{})
+	}
 	delete(s.pending, r.Session)
 	s.leases[r.Session] = l
 	return []effect{doGrant{r, l}}

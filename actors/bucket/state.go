@@ -1,6 +1,8 @@
 package bucket
 
 import (
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/actors/actor"
@@ -43,6 +45,29 @@ type Lease struct {
 	session   actor.ID
 	request   *Request
 	dedicated bool
+	begun     atomic.Bool   // the session may have a socket open
+	freed     chan struct{} // closed when it has none any more; with dedicated
+	free      sync.Once
+}
+
+// Begin is to be called before the session of a dedicated lease dials. From
+// then on not even the session's death frees the slot before Freed is called.
+func (l *Lease) Begin() { l.begun.Store(true) }
+
+// Freed says that the socket opened within a dedicated lease is closed.
+func (l *Lease) Freed() { l.free.Do(func() { close(l.freed) }) }
+
+// holds tells whether a socket may be open within a dedicated lease.
+func (l *Lease) holds() bool {
+	if !l.dedicated || !l.begun.Load() {
+		return false
+	}
+	select {
+	case <-l.freed:
+		return false
+	default:
+		return true
+	}
 }
 
 // GiveBack says in what state a lease's connection comes back.

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// The version that the engine claims to be: SQL Server 2019.
+// The version that the engine claims to be: SQL Server 2022.
 const (
-	productVersion = "15.0.4360.2"
-	versionText    = "Microsoft SQL Server 2019 (RTM-CU27) (KB5037331) - 15.0.4360.2 (X64) \n\tOn the Sandbox Engine: T-SQL on SQLite\n\tDeveloper Edition (64-bit) on Linux <X64>"
+	productVersion = "16.0.4135.4"
+	versionText    = "Microsoft SQL Server 2022 (RTM-CU14) (KB5038325) - 16.0.4135.4 (X64) \n\tOn the Sandbox Engine: T-SQL on SQLite\n\tDeveloper Edition (64-bit) on Linux <X64>"
 )
 
 // scalarFuncs are the built-in functions over plain values.

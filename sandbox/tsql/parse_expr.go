@@ -117,7 +117,7 @@ func (p *parser) comparison(l expr, op string) (expr, error) {
 
 func (p *parser) inList(l expr, not bool) (expr, error) {
 	in := &inExpr{e: l, not: not}
-	if p.isOp("(") && p.startsSelect(1) {
+	if p.opensQuery() {
 		sub, err := p.subquery()
 		in.sub = sub
 		return in, err

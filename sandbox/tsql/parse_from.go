@@ -115,7 +115,7 @@ func (p *parser) joinedTableRight() (tableRef, error) {
 
 func (p *parser) tablePrimary() (tableRef, error) {
 	if p.isOp("(") {
-		if p.startsSelect(1) || p.peek(1).upper == "VALUES" {
+		if p.opensQuery() {
 			sub, err := p.subquery()
 			if err != nil {
 				return nil, err

@@ -36,20 +36,9 @@ func (p *parser) primary() (expr, error) {
 }
 
 func (p *parser) parenthesis() (expr, error) {
-	if p.startsSelect(1) {
-		mark := p.i
+	if p.opensQuery() {
 		sub, err := p.subquery()
-		if err == nil {
-			return &subExpr{sub}, nil
-		}
-		// "((SELECT 1) + 2)" begins like a query too.
-		if p.peek(0).kind == tokEOF {
-			return nil, err
-		}
-		if t := p.toks[mark+1]; t.kind != tokOp {
-			return nil, err
-		}
-		p.i = mark
+		return &subExpr{sub}, err
 	}
 	p.advance()
 	e, err := p.expression()
@@ -57,6 +46,36 @@ func (p *parser) parenthesis() (expr, error) {
 		return nil, err
 	}
 	return e, p.expectOp(")")
+}
+
+// opensQuery reports that the parenthesis at hand encloses a query. Of
+// "((SELECT 1) + 2)" and "((SELECT 1) UNION SELECT 2)" only the second does;
+// looking at what follows the inner pair tells without parsing twice.
+func (p *parser) opensQuery() bool {
+	if !p.isOp("(") || !p.startsSelect(1) {
+		return false
+	}
+	if p.peek(1).kind == tokIdent {
+		return true
+	}
+	depth := 0
+	for i := p.i + 1; i < len(p.toks); i++ {
+		t := &p.toks[i]
+		if t.kind != tokOp {
+			continue
+		}
+		switch t.text {
+		case "(":
+			depth++
+		case ")":
+			depth--
+		}
+		if depth == 0 {
+			next := &p.toks[min(i+1, len(p.toks)-1)]
+			return next.kind == tokIdent && (next.upper == "UNION" || next.upper == "EXCEPT" || next.upper == "INTERSECT")
+		}
+	}
+	return false
 }
 
 // odbcEscape parses {fn f(..)}, {d '..'}, {t '..'} and {ts '..'}.
