@@ -65,6 +65,7 @@ func (n *node) startHTTP() error {
 
 func (n *node) debugRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /debug/actors", n.guarded(n.debugActors))
+	mux.Handle("DELETE /debug/actors", n.guarded(n.killSession))
 	mux.Handle("/debug/pprof/", n.guarded(pprof.Index))
 	mux.Handle("/debug/pprof/profile", n.guarded(pprof.Profile))
 	mux.Handle("/debug/pprof/symbol", n.guarded(pprof.Symbol))

@@ -14,6 +14,8 @@ import (
 
 	"sluice/actors/actor"
 	"sluice/actors/bucket"
+	"sluice/actors/refusal"
+	"sluice/actors/session"
 )
 
 //go:embed debug.html
@@ -153,6 +155,21 @@ func (n *node) debugActor(ctx context.Context, w http.ResponseWriter, text strin
 	a := infoOf(info)
 	a.State = state
 	writeJSON(w, http.StatusOK, a)
+}
+
+// killSession ends the session named by ?id=.
+func (n *node) killSession(w http.ResponseWriter, r *http.Request) {
+	id, err := strconv.ParseUint(r.URL.Query().Get("id"), 10, 64)
+	if err != nil {
+		http.Error(w, "id must be the number of a session", http.StatusBadRequest)
+		return
+	}
+	if !session.KillOne(n.env, actor.ID(id), refusal.Killed) {
+		http.Error(w, "no such session", http.StatusNotFound)
+		return
+	}
+	n.log.Info("session ended by an operator", "id", id, "from", r.RemoteAddr)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 var errSort = errors.New("sort must be id, queued, handled, dropped, busy or age")

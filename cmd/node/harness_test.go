@@ -248,3 +248,7 @@ func certificateFiles(t *testing.T) (cert, key string) {
 	write(key, "PRIVATE KEY", der)
 	return cert, key
 }
+
+func tcpAddr(s *sandbox.Server) *net.TCPAddr { return s.Addr().(*net.TCPAddr) }
+
+func itoa(n uint64) string { return strconv.FormatUint(n, 10) }

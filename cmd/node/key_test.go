@@ -6,3 +6,8 @@ import (
 )
 
 func marshalKey(c tls.Certificate) ([]byte, error) { return x509.MarshalPKCS8PrivateKey(c.PrivateKey) }
+
+func loadCertificate(cert, key string) (*tls.Certificate, error) {
+	c, err := tls.LoadX509KeyPair(cert, key)
+	return &c, err
+}
