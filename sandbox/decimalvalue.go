@@ -14,20 +14,6 @@ import (
 // maxDecimalBytes is the width of the largest decimal's digits.
 const maxDecimalBytes = 16
 
-// decimalSize is the width in bytes of a decimal of a precision, sign included
-// (MS-TDS 2.2.5.5.1.6).
-func decimalSize(precision byte) int {
-	switch {
-	case precision <= 9:
-		return 5
-	case precision <= 19:
-		return 9
-	case precision <= 28:
-		return 13
-	}
-	return 17
-}
-
 // unscaled returns d's digits at another scale, rounded half away from zero.
 func unscaled(d tsql.Decimal, scale byte) (*big.Int, error) {
 	n, ok := new(big.Int).SetString(d.Unscaled, 10)

@@ -30,7 +30,8 @@ func start(t testing.TB, o Options) *Server {
 
 func exec(t testing.TB, db interface {
 	ExecContext(context.Context, string, ...any) (sql.Result, error)
-}, query string, args ...any) sql.Result {
+}, query string, args ...any,
+) sql.Result {
 	t.Helper()
 	r, err := db.ExecContext(t.Context(), query, args...)
 	if err != nil {
@@ -41,7 +42,8 @@ func exec(t testing.TB, db interface {
 
 func scalar[T any](t testing.TB, db interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
-}, query string, args ...any) (v T) {
+}, query string, args ...any,
+) (v T) {
 	t.Helper()
 	if err := db.QueryRowContext(t.Context(), query, args...).Scan(&v); err != nil {
 		t.Errorf("%s: %v", query, err)
@@ -151,7 +153,7 @@ func TestEngineTransactions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer closing(t, conn)
 	exec(t, conn, "BEGIN TRAN")
 	exec(t, conn, "INSERT INTO t VALUES (2)")
 	exec(t, conn, "ROLLBACK")
@@ -207,7 +209,7 @@ func TestEnginePrepared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stmt.Close()
+	defer closing(t, stmt)
 	for i := range 3 {
 		var n int
 		if err := stmt.QueryRow(i).Scan(&n); err != nil || n != i+1 {
@@ -271,7 +273,7 @@ func TestEngineMultipleResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close()
+	defer closing(t, rows)
 	var got []string
 	for {
 		cols, err := rows.Columns()
@@ -299,7 +301,7 @@ func BenchmarkEngineSelectOne(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer conn.Close()
+	defer closing(b, conn)
 	for b.Loop() {
 		if n := scalar[int](b, conn, "SELECT 1"); n != 1 {
 			b.Fatal(n)

@@ -177,7 +177,8 @@ func (s *fakeSession) end(kind tsql.EnvKind, sink tsql.Sink) error {
 	return nil
 }
 
-func (s *fakeSession) Commit(_ string, sink tsql.Sink) error   { return s.end(tsql.EnvCommit, sink) }
+func (s *fakeSession) Commit(_ string, sink tsql.Sink) error { return s.end(tsql.EnvCommit, sink) }
+
 func (s *fakeSession) Rollback(_ string, sink tsql.Sink) error { return s.end(tsql.EnvRollback, sink) }
 func (s *fakeSession) Save(string, tsql.Sink) error            { return nil }
 func (s *fakeSession) Transaction() uint64                     { return s.tran }

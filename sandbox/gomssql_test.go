@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -32,6 +33,14 @@ func open(t testing.TB, s *Server, user, password string, params ...string) *sql
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	return db
+}
+
+// closing closes c and fails the test if that does; for defer.
+func closing(t testing.TB, c io.Closer) {
+	t.Helper()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestDriverEncryption(t *testing.T) {
@@ -100,10 +109,13 @@ func TestDriverTypes(t *testing.T) {
 	db := open(t, s, "sa", "")
 	when := time.Date(2024, 2, 29, 12, 34, 56, 123456700, time.FixedZone("", 7200))
 	for _, v := range []any{
-		int64(-5), int32(7), 2.5, true, "Grüße 你好 😀", mssql.VarChar("ascii"), []byte{0, 1, 255}, when,
+		int64(-5), int32(7), 2.5, true, "Grüße 你好 😀", mssql.VarChar("ascii"),
+		[]byte{0, 1, 255},
+		when,
 		strings.Repeat("long ö ", 20_000), bytes.Repeat([]byte{9}, 100_000),
 		mssql.DateTime1(time.Date(2024, 2, 29, 1, 2, 3, 0, time.UTC)),
-		nil, mssql.NVarCharMax("max"), mssql.UniqueIdentifier{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
+		nil, mssql.NVarCharMax("max"),
+		mssql.UniqueIdentifier{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
 	} {
 		var got any
 		if err := db.QueryRow("echo", v).Scan(&got); err != nil {
@@ -210,7 +222,7 @@ func TestDriverMultipleResults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close()
+	defer closing(t, rows)
 	for set := range 2 {
 		if !rows.Next() || rows.Next() {
 			t.Errorf("set %d has not one row: %v", set, rows.Err())

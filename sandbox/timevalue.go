@@ -42,17 +42,6 @@ func scaleUnit(scale byte) int64 {
 	return u
 }
 
-// clockSize is the width in bytes of a time of a scale.
-func clockSize(scale byte) int {
-	switch {
-	case scale <= 2:
-		return 3
-	case scale <= 4:
-		return 4
-	}
-	return 5
-}
-
 func appendUintN(dst []byte, v uint64, n int) []byte {
 	for range n {
 		dst = append(dst, byte(v))
@@ -73,7 +62,7 @@ func appendDate(dst []byte, day int64) []byte {
 }
 
 func appendClock(dst []byte, ns int64, scale byte) []byte {
-	return appendUintN(dst, uint64(ns/scaleUnit(scale)), clockSize(scale))
+	return appendUintN(dst, uint64(ns/scaleUnit(scale)), tds.TimeSize(scale))
 }
 
 // appendTime appends a value of one of the date and time types, without length.
@@ -109,7 +98,7 @@ func appendTime(dst []byte, id tds.TypeID, size int, scale byte, t time.Time) []
 // decodeTime reads a value of one of the date and time types.
 func decodeTime(id tds.TypeID, scale byte, b []byte) (time.Time, bool) {
 	le := binary.LittleEndian
-	clock := clockSize(scale)
+	clock := tds.TimeSize(scale)
 	need := map[tds.TypeID]int{
 		tds.TypeDateN: 3, tds.TypeTimeN: clock, tds.TypeDateTime2N: clock + 3, tds.TypeDateTimeOffset: clock + 5,
 	}[id]

@@ -13,7 +13,7 @@ import (
 )
 
 func decimalInfo(p, s byte) tds.TypeInfo {
-	return tds.TypeInfo{ID: tds.TypeDecimalN, Size: decimalSize(p), Precision: p, Scale: s}
+	return tds.TypeInfo{ID: tds.TypeDecimalN, Size: tds.DecimalSize(p), Precision: p, Scale: s}
 }
 
 func chars(id tds.TypeID, size int) tds.TypeInfo {
@@ -161,8 +161,13 @@ func TestValueConversions(t *testing.T) {
 		t tds.TypeInfo
 		v tsql.Value
 	}{
-		{intType, "1"}, {nvType, int64(1)}, {decimalInfo(5, 0), tsql.Decimal{Unscaled: "99999999999"}}, {decimalInfo(5, 0), tsql.Decimal{Unscaled: "x"}},
-		{chars(tds.TypeBigVarChar, 2), "abc"}, {tds.TypeInfo{ID: tds.TypeGUID, Size: 16}, "x"}, {tds.TypeInfo{ID: tds.TypeUDT}, "x"},
+		{intType, "1"},
+		{nvType, int64(1)},
+		{decimalInfo(5, 0), tsql.Decimal{Unscaled: "99999999999"}},
+		{decimalInfo(5, 0), tsql.Decimal{Unscaled: "x"}},
+		{chars(tds.TypeBigVarChar, 2), "abc"},
+		{tds.TypeInfo{ID: tds.TypeGUID, Size: 16}, "x"},
+		{tds.TypeInfo{ID: tds.TypeUDT}, "x"},
 	} {
 		if _, err := appendValue(nil, &tc.t, tc.v); err == nil {
 			t.Errorf("%v as 0x%02x: no error", tc.v, byte(tc.t.ID))
@@ -173,8 +178,11 @@ func TestValueConversions(t *testing.T) {
 func TestVariantRoundTrip(t *testing.T) {
 	variant := tds.TypeInfo{ID: tds.TypeVariant, Size: 8009}
 	for _, v := range []tsql.Value{
-		true, int64(42), int64(1) << 40, 2.5, tsql.Money(5), tsql.GUID{1, 2}, tsql.Decimal{Unscaled: "-12345", Scale: 2},
-		time.Date(2024, 1, 2, 3, 4, 5, 6e8, time.UTC), "text ö", []byte{1, 2},
+		true, int64(42), int64(1) << 40, 2.5, tsql.Money(5),
+		tsql.GUID{1, 2},
+		tsql.Decimal{Unscaled: "-12345", Scale: 2},
+		time.Date(2024, 1, 2, 3, 4, 5, 6e8, time.UTC), "text ö",
+		[]byte{1, 2},
 	} {
 		b, err := appendValue(nil, &variant, v)
 		if err != nil {

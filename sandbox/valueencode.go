@@ -161,7 +161,7 @@ func appendScalar(dst []byte, t *tds.TypeInfo, v tsql.Value) ([]byte, error) {
 		if err != nil {
 			return dst, err
 		}
-		return appendDecimal(dst, d, t.Scale, decimalSize(t.Precision))
+		return appendDecimal(dst, d, t.Scale, tds.DecimalSize(t.Precision))
 	case tds.TypeGUID:
 		g, ok := v.(tsql.GUID)
 		if !ok {

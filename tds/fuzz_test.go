@@ -187,9 +187,12 @@ func FuzzDone(f *testing.F) {
 
 func FuzzEnvChange(f *testing.F) {
 	for _, e := range []EnvChange{
-		{Type: EnvDatabase, New: "db", Old: "master"}, {Type: EnvSQLCollation, NewBytes: []byte("coll5")},
-		{Type: EnvBeginTransaction, NewBytes: TransactionBytes(1)}, {Type: EnvResetConnection},
-		{Type: EnvRouting, Routing: Routing{Port: 1, Server: "s"}}, {Type: EnvEnhancedRouting, Routing: Routing{Server: "s", Database: "d"}},
+		{Type: EnvDatabase, New: "db", Old: "master"},
+		{Type: EnvSQLCollation, NewBytes: []byte("coll5")},
+		{Type: EnvBeginTransaction, NewBytes: TransactionBytes(1)},
+		{Type: EnvResetConnection},
+		{Type: EnvRouting, Routing: Routing{Port: 1, Server: "s"}},
+		{Type: EnvEnhancedRouting, Routing: Routing{Server: "s", Database: "d"}},
 	} {
 		f.Add(e.Append(nil)[3:])
 	}

@@ -59,7 +59,7 @@ func FuzzRPC(f *testing.F) {
 		if err != nil {
 			return
 		}
-		walkRPC(t, b[a.Size:], v)
+		_, _ = walkRPC(t, b[a.Size:], v) // any error will do: it must not crash or hang
 	})
 }
 

@@ -40,7 +40,7 @@ func (c *cursor) typeInfo(rpcInput bool) (TypeInfo, error) {
 		t.Size, t.Precision, t.Scale = int(c.u8()), c.u8(), c.u8()
 	case infoScale:
 		t.Scale = c.u8()
-		switch t.Size = timeSize(t.Scale); t.ID {
+		switch t.Size = TimeSize(t.Scale); t.ID {
 		case TypeDateTime2N:
 			t.Size += 3
 		case TypeDateTimeOffset:

@@ -106,9 +106,23 @@ func (t TypeInfo) PLP() bool { return t.form(false) == valuePLP }
 // isLong tells whether a column of this type carries the name of its table.
 func (t TypeInfo) isLong() bool { return t.ID == TypeText || t.ID == TypeNText || t.ID == TypeImage }
 
-// timeSize is the width in bytes of a TIME of the given scale (MS-TDS
+// DecimalSize is the width in bytes of a DECIMALN of the given precision, sign
+// included (MS-TDS 2.2.5.5.1.6); precisions above 38 do not exist.
+func DecimalSize(precision byte) int {
+	switch {
+	case precision <= 9:
+		return 5
+	case precision <= 19:
+		return 9
+	case precision <= 28:
+		return 13
+	}
+	return 17
+}
+
+// TimeSize is the width in bytes of a TIME of the given scale (MS-TDS
 // 2.2.5.5.1.8); scales above 7 do not exist.
-func timeSize(scale byte) int {
+func TimeSize(scale byte) int {
 	switch {
 	case scale <= 2:
 		return 3

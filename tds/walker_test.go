@@ -171,7 +171,7 @@ func TestWalkerLosesSync(t *testing.T) {
 			if !errors.Is(err, ErrLostSync) || !errors.Is(err, tc.cause) {
 				t.Errorf("%s, cut %v: %v, want %v", tc.name, cuts, err, tc.cause)
 			}
-			if again := w.Feed([]byte{byte(TokenDone)}); again != err || w.EndOfMessage() != err || w.AtToken() {
+			if again := w.Feed([]byte{byte(TokenDone)}); !errors.Is(again, err) || !errors.Is(w.EndOfMessage(), err) || w.AtToken() {
 				t.Errorf("%s: the error does not stick: %v", tc.name, again)
 			}
 		}
@@ -227,7 +227,7 @@ func TestWalkerHandler(t *testing.T) {
 	t.Run("its error ends the walk", func(t *testing.T) {
 		w := Walker{Handler: handlerFunc(func(Token, []byte, int) error { return stop })}
 		w.Reset(V74)
-		if err := w.Feed(stream); err != stop || w.Err() != stop {
+		if err := w.Feed(stream); !errors.Is(err, stop) || !errors.Is(w.Err(), stop) {
 			t.Errorf("got %v", err)
 		}
 	})

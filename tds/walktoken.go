@@ -1,5 +1,7 @@
 package tds
 
+import "errors"
+
 // tokenParse is how far the parse of a token of many parts has come; it is kept
 // while the token's bytes are still arriving so that none is read twice.
 type tokenParse struct {
@@ -91,7 +93,7 @@ func (w *Walker) parts(b []byte) (size int, err error) {
 			last = w.returnValuePart(&c)
 		}
 		switch {
-		case c.err == ErrShort:
+		case errors.Is(c.err, ErrShort):
 			return len(b) + c.missing, nil
 		case c.err != nil:
 			return 0, c.err

@@ -80,15 +80,19 @@ func TestEndsOfAnActor(t *testing.T) {
 			name:    "restarts and goes on with its mailbox",
 			options: []Option{Restart(2, time.Minute, 0)},
 			tell:    []string{"panic", "x", "goexit", "y"},
-			log: []string{"1 started", "1 panic", "1 stopped: actor: panic: told to", "2 started", "2 x", "2 goexit",
-				"2 stopped: actor: panic: runtime.Goexit called in an actor", "3 started", "3 y"},
+			log: []string{
+				"1 started", "1 panic", "1 stopped: actor: panic: told to", "2 started", "2 x", "2 goexit",
+				"2 stopped: actor: panic: runtime.Goexit called in an actor", "3 started", "3 y",
+			},
 		},
 		{
 			name:    "one panic too many",
 			options: []Option{Restart(1, time.Minute, 0)},
 			tell:    []string{"panic", "panic", "y"},
-			log: []string{"1 started", "1 panic", "1 stopped: actor: panic: told to", "2 started", "2 panic",
-				"2 stopped: actor: panic: told to"},
+			log: []string{
+				"1 started", "1 panic", "1 stopped: actor: panic: told to", "2 started", "2 panic",
+				"2 stopped: actor: panic: told to",
+			},
 			down: "actor: panic: told to",
 		},
 		{
@@ -110,8 +114,10 @@ func TestEndsOfAnActor(t *testing.T) {
 			options: []Option{Restart(1, 4*time.Second, 5*time.Second)},
 			tell:    []string{"panic", "panic", "y"},
 			wait:    11 * time.Second,
-			log: []string{"1 started", "1 panic", "1 stopped: actor: panic: told to", "2 started", "2 panic",
-				"2 stopped: actor: panic: told to", "3 started", "3 y"},
+			log: []string{
+				"1 started", "1 panic", "1 stopped: actor: panic: told to", "2 started", "2 panic",
+				"2 stopped: actor: panic: told to", "3 started", "3 y",
+			},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

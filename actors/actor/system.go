@@ -186,6 +186,6 @@ func (s *System) count() int {
 // panicked reports a panic. A panic of the hook itself is not reported again.
 func (s *System) panicked(info Info, p *PanicError) {
 	if s.onPanic != nil {
-		contain(func() { s.onPanic(info, p) })
+		_ = contain(func() { s.onPanic(info, p) })
 	}
 }

@@ -41,8 +41,10 @@ func TestEachAndTotals(t *testing.T) {
 		got := map[ID]Info{}
 		s.Each(func(i Info) bool { got[i.ID] = i; return true })
 		want := map[ID]Info{
-			busy.ID(): {ID: busy.ID(), Kind: "gate", Queued: 2, Handled: 1, Dropped: 1,
-				BusyFor: 3 * time.Second, Age: 3 * time.Second},
+			busy.ID(): {
+				ID: busy.ID(), Kind: "gate", Queued: 2, Handled: 1, Dropped: 1,
+				BusyFor: 3 * time.Second, Age: 3 * time.Second,
+			},
 			idle.ID():     {ID: idle.ID(), Kind: "teller", Handled: 5, Age: 3 * time.Second},
 			crashing.ID(): {ID: crashing.ID(), Kind: "test", Handled: 1, Restarts: 1, Age: 3 * time.Second},
 		}

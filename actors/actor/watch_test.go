@@ -14,7 +14,6 @@ import (
 type observer struct {
 	downs   []Down
 	cancels []func()
-	panics  int
 	open    chan struct{} // if not nil, a pause message waits for it
 }
 

@@ -110,7 +110,7 @@ func (g *Governor) grant(c *actor.Context[Msg], e doGrant) []effect {
 }
 
 func (g *Governor) refuse(c *actor.Context[Msg], e doRefuse) {
-	if e.err == errClosed {
+	if errors.Is(e.err, errClosed) {
 		e.err = g.cause
 	}
 	e.req.gone = true

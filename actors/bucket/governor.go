@@ -162,7 +162,7 @@ func (g *Governor) Receive(c *actor.Context[Msg], m Msg) {
 	case down:
 		// A session that ended in order has sent its Release before it stopped;
 		// that message is in the mailbox, this one overtook it.
-		c.After(0, gone{m.session})
+		c.After(0, gone(m))
 	case gone:
 		if l := g.state.leases[m.session]; l != nil && l.holds() {
 			g.work(func() Msg {

@@ -167,15 +167,22 @@ func TestShut(t *testing.T) {
 	})
 }
 
+// heldAndWaiting returns a bucket whose one connection a holds and b waits for.
+func heldAndWaiting(t *testing.T) (r *rig, a, b *sess) {
+	t.Helper()
+	r = newRig(t, Settings{Limit: 1}, QueueSettings{Timeout: time.Hour})
+	a, b = r.session(16), r.session(16)
+	a.ask("ann", "p")
+	a.wait()
+	b.ask("ann", "p")
+	synctest.Wait()
+	return r, a, b
+}
+
 // TestQueueFails: those who waited are told, and the bucket comes to an end.
 func TestQueueFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Settings{Limit: 1}, QueueSettings{Timeout: time.Hour})
-		a, b := r.session(16), r.session(16)
-		a.ask("ann", "p")
-		a.wait()
-		b.ask("ann", "p")
-		synctest.Wait()
+		r, a, b := heldAndWaiting(t)
 		r.governor.queue.Stop(errors.New("crash"))
 		if g := b.wait(); causeOf(g.Err) != refusal.Internal {
 			t.Errorf("got %+v", g)
@@ -189,12 +196,7 @@ func TestQueueFails(t *testing.T) {
 // TestGovernorFails: nobody waits for an answer of a governor that is gone.
 func TestGovernorFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Settings{Limit: 1}, QueueSettings{Timeout: time.Hour})
-		a, b := r.session(16), r.session(16)
-		a.ask("ann", "p")
-		a.wait()
-		b.ask("ann", "p")
-		synctest.Wait()
+		r, _, b := heldAndWaiting(t)
 		r.gov.Stop(errors.New("crash"))
 		if g := b.wait(); causeOf(g.Err) != refusal.Internal {
 			t.Errorf("got %+v", g)

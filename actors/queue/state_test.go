@@ -74,30 +74,44 @@ func TestState(t *testing.T) {
 		steps []step
 		left  int
 	}{
-		{"in order of arrival", 0, []step{enter(1, 0, 9, ""), enter(2, 0, 9, ""), enter(3, 0, 9, ""),
-			offer(1, "taken 1"), offer(1, "taken 2"), offer(1, "taken 3"), offer(1, "returned")}, 0},
+		{"in order of arrival", 0, []step{
+			enter(1, 0, 9, ""), enter(2, 0, 9, ""), enter(3, 0, 9, ""),
+			offer(1, "taken 1"), offer(1, "taken 2"), offer(1, "taken 3"), offer(1, "returned"),
+		}, 0},
 		{"an offer to nobody", 0, []step{offer(0, "returned")}, 0},
-		{"limit", 2, []step{enter(1, 0, 9, ""), enter(2, 0, 9, ""), enter(3, 0, 9, "left 3 queue_full"),
-			offer(1, "taken 1"), enter(4, 1, 9, "")}, 2},
-		{"limit raised, lowered, removed", 1, []step{enter(1, 0, 9, ""), limit(2), enter(2, 0, 9, ""), limit(1),
-			enter(3, 0, 9, "left 3 queue_full"), offer(0, "taken 1"), enter(4, 0, 9, "left 4 queue_full"), limit(0), enter(5, 0, 9, "")}, 2},
-		{"who comes again is no new waiter", 1, []step{enter(1, 0, 9, ""), offer(0, "taken 1"), enter(2, 0, 9, ""),
-			again(1, 0, 9, ""), offer(0, "taken 1"), offer(0, "taken 2")}, 0},
-		{"several come again, in any order", 0, []step{enter(1, 0, 9, ""), enter(2, 0, 9, ""), enter(3, 0, 9, ""), enter(4, 0, 9, ""),
+		{"limit", 2, []step{
+			enter(1, 0, 9, ""), enter(2, 0, 9, ""), enter(3, 0, 9, "left 3 queue_full"),
+			offer(1, "taken 1"), enter(4, 1, 9, ""),
+		}, 2},
+		{"limit raised, lowered, removed", 1, []step{
+			enter(1, 0, 9, ""), limit(2), enter(2, 0, 9, ""), limit(1),
+			enter(3, 0, 9, "left 3 queue_full"), offer(0, "taken 1"), enter(4, 0, 9, "left 4 queue_full"), limit(0), enter(5, 0, 9, ""),
+		}, 2},
+		{"who comes again is no new waiter", 1, []step{
+			enter(1, 0, 9, ""), offer(0, "taken 1"), enter(2, 0, 9, ""),
+			again(1, 0, 9, ""), offer(0, "taken 1"), offer(0, "taken 2"),
+		}, 0},
+		{"several come again, in any order", 0, []step{
+			enter(1, 0, 9, ""), enter(2, 0, 9, ""), enter(3, 0, 9, ""), enter(4, 0, 9, ""),
 			offer(0, "taken 1"), offer(0, "taken 2"), offer(0, "taken 3"), again(2, 0, 9, ""), again(3, 0, 9, ""), again(1, 0, 9, ""),
-			offer(0, "taken 1"), offer(0, "taken 2"), offer(0, "taken 3"), offer(0, "taken 4")}, 0},
+			offer(0, "taken 1"), offer(0, "taken 2"), offer(0, "taken 3"), offer(0, "taken 4"),
+		}, 0},
 		{"who comes late goes to its place", 0, []step{enter(5, 0, 9, ""), enter(4, 0, 9, ""), offer(0, "taken 4")}, 1},
 		{"who comes again too late", 0, []step{enter(1, 0, 3, ""), offer(2, "taken 1"), again(1, 3, 3, "left 1 timeout")}, 0},
 		{"nobody is served at its deadline", 0, []step{enter(1, 0, 3, ""), enter(2, 0, 4, ""), offer(3, "left 1 timeout, taken 2")}, 0},
 		{"all too late", 0, []step{enter(1, 0, 3, ""), enter(2, 0, 3, ""), offer(3, "left 1 timeout, left 2 timeout, returned")}, 0},
-		{"expiry out of order", 0, []step{enter(1, 0, 9, ""), enter(2, 0, 3, ""), enter(3, 0, 5, ""), expire(2, ""),
-			expire(3, "left 2 timeout"), expire(9, "left 1 timeout, left 3 timeout")}, 0},
+		{"expiry out of order", 0, []step{
+			enter(1, 0, 9, ""), enter(2, 0, 3, ""), enter(3, 0, 5, ""), expire(2, ""),
+			expire(3, "left 2 timeout"), expire(9, "left 1 timeout, left 3 timeout"),
+		}, 0},
 		{"no waiting allowed", 0, []step{enter(1, 5, 5, "left 1 timeout")}, 0},
 		{"cancel", 0, []step{enter(1, 0, 9, ""), enter(2, 0, 9, ""), cancel(1, "left 1 cancelled"), cancel(1, ""), offer(0, "taken 2"), cancel(2, "")}, 0},
 		{"an offer meets who just left", 0, []step{enter(1, 0, 9, ""), cancel(1, "left 1 cancelled"), offer(0, "returned")}, 0},
 		{"twice", 0, []step{enter(1, 0, 9, ""), enter(1, 0, 9, "left 1 cancelled"), offer(0, "taken 1"), offer(0, "returned")}, 0},
-		{"who fits", 0, []step{enter(1, 0, 9, ""), enter(2, 0, 9, ""), enter(3, 0, 2, ""), enter(4, 0, 9, ""), offerEven(1, "taken 2"),
-			offerEven(2, "left 3 timeout, taken 4"), offerEven(2, "returned"), offer(2, "taken 1")}, 0},
+		{"who fits", 0, []step{
+			enter(1, 0, 9, ""), enter(2, 0, 9, ""), enter(3, 0, 2, ""), enter(4, 0, 9, ""), offerEven(1, "taken 2"),
+			offerEven(2, "left 3 timeout, taken 4"), offerEven(2, "returned"), offer(2, "taken 1"),
+		}, 0},
 		{"emptied", 0, []step{enter(1, 0, 9, ""), enter(2, 0, 9, ""), empty("left 1 closed, left 2 closed"), offer(0, "returned"), enter(1, 0, 9, "")}, 1},
 	}
 	for _, tt := range tests {

@@ -45,10 +45,14 @@ func TestText(t *testing.T) {
 	}{
 		{Error{Cause: Internal}, "Sluice: internal error."},
 		{Error{Cause: Draining, Node: "n1"}, "Sluice: this node is shutting down (node n1)."},
-		{Error{Cause: QueueTimeout, Bucket: "b1", Node: "n1", Waited: 30*time.Second + 1234*time.Microsecond},
-			"Sluice: no connection became free in time (bucket b1, node n1, waited 30.001s)."},
-		{Error{Cause: BackendUnavailable, Bucket: "b1", Detail: "failed at tls", Err: errors.New("secret host name")},
-			"Sluice: the server cannot be reached: failed at tls (bucket b1)."},
+		{
+			Error{Cause: QueueTimeout, Bucket: "b1", Node: "n1", Waited: 30*time.Second + 1234*time.Microsecond},
+			"Sluice: no connection became free in time (bucket b1, node n1, waited 30.001s).",
+		},
+		{
+			Error{Cause: BackendUnavailable, Bucket: "b1", Detail: "failed at tls", Err: errors.New("secret host name")},
+			"Sluice: the server cannot be reached: failed at tls (bucket b1).",
+		},
 		{Error{Cause: NoRoute, Detail: `database "x"`}, `Sluice: no bucket serves this login: database "x".`},
 	}
 	for _, tt := range tests {

@@ -96,8 +96,13 @@ func TestDrain(t *testing.T) {
 // the session leaves: the backend must not go back with that request on it.
 func TestDrainRacesRequests(t *testing.T) {
 	arrived := make(chan struct{}, 100)
-	s := newServer(t, sqlServer(func(c *tdstest.ServerConn, m tds.Message, _ string) error {
-		arrived <- struct{}{}
+	s := newServer(t, sqlServer(func(c *tdstest.ServerConn, m tds.Message, text string) error {
+		if m.Type == tds.PacketAttention {
+			return tdstest.AcknowledgeAttention(c)
+		}
+		if text == "x" {
+			arrived <- struct{}{}
+		}
 		timer := time.NewTimer(watchAfter + time.Millisecond) // so that the client is watched
 		defer timer.Stop()
 		<-timer.C

@@ -114,14 +114,10 @@ func TestHostileClients(t *testing.T) {
 			} else {
 				_, _ = io.Copy(io.Discard, c) // until the node closes
 			}
+			eventually(t, "dropped", func() bool { return n.dropped.total() == 1 })
 			n.gone()
 			if n.dropped.get(tc.reason) != 1 {
-				n.dropped.mu.Lock()
-				defer n.dropped.mu.Unlock()
-				for name, k := range n.dropped.m {
-					t.Logf("%s: %d", name, k.get())
-				}
-				t.Errorf("not dropped as %s", tc.reason)
+				t.Errorf("not dropped as %s but as %v", tc.reason, n.dropped.names())
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"sluice/actors/actor"
@@ -179,13 +180,26 @@ func (p *port) prelogin(conn net.Conn, strict bool) (net.Conn, error) {
 	return sec, nil
 }
 
+// maxLogin is the largest LOGIN7 payload read, in bytes: twice the largest seen
+// in practice, which carry access tokens. crypto/tls holds up to 30 KiB of what
+// a client has sent and the goroutine's stack has 8; with both a client that
+// has not logged in must cost less than 64 KiB.
+const maxLogin = 20 << 10
+
+var loginBuffers = sync.Pool{New: func() any { return new([maxLogin]byte) }}
+
 func (p *port) readLogin(conn net.Conn) (*tds.Login7, error) {
-	buf := buffers.Get().(*buffer)
+	var head [tds.HeaderSize]byte
+	if _, err := io.ReadFull(conn, head[:]); err != nil {
+		return nil, err
+	}
+	// Only now: a client that sends nothing holds no buffer.
+	buf := loginBuffers.Get().(*[maxLogin]byte)
 	defer func() {
 		clear(buf[:]) // it held a password
-		buffers.Put(buf)
+		loginBuffers.Put(buf)
 	}()
-	m, err := tds.ReadMessage(conn, buf[:0], tds.MaxLogin7)
+	m, err := tds.ReadMessage(&prefixConn{Conn: conn, prefix: head[:]}, buf[:0], maxLogin)
 	if err != nil {
 		return nil, named("login7", err)
 	}
@@ -208,7 +222,7 @@ func (p *port) readLogin(conn net.Conn) (*tds.Login7, error) {
 
 // named gives errors of our own making a reason; those of the network keep theirs.
 func named(what string, err error) error {
-	for _, own := range [...]error{tds.ErrMessageTooLong, tds.ErrPacketLength, tds.ErrMixedMessage, tds.ErrShort} {
+	for _, own := range [...]error{tds.ErrMessageTooLong, tds.ErrPacketLength, tds.ErrMixedMessage, tds.ErrEmptyPacket, tds.ErrShort} {
 		if errors.Is(err, own) {
 			return drop("protocol", fmt.Errorf("%s: %w", what, err))
 		}

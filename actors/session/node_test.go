@@ -46,6 +46,25 @@ func (c *counts) of(name string) Counter {
 
 func (c *counts) get(name string) int { return c.of(name).(*count).get() }
 
+// names are those that have been counted.
+func (c *counts) names() (all []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, k := range c.m {
+		if k.get() > 0 {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+func (c *counts) total() (sum int) {
+	for _, name := range c.names() {
+		sum += c.get(name)
+	}
+	return sum
+}
+
 // node is all of a node that sessions need: one bucket behind one port.
 type node struct {
 	t        testing.TB
@@ -154,8 +173,8 @@ func startNode(t testing.TB, address string, change func(*setup)) *node {
 			t.Error(err)
 		}
 		n.env.Ports.Wait()
+		watcher.Close() // before the workers: it may start some
 		workers.Wait()
-		watcher.Close()
 		if c := n.env.Connections(); c != 0 {
 			t.Errorf("%d clients are still counted", c)
 		}

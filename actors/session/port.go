@@ -1,8 +1,6 @@
 package session
 
 import (
-	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -62,6 +60,7 @@ type port struct {
 	watching  bool      // the other goroutine reads the client
 	awaiting  bool      // a response is being read and nobody reads the client: one may start to
 	draining  bool
+	dead      bool // the server has hung up, as the bucket says
 	used      bool // something was sent to the backend
 	timer     *time.Timer
 	ended     bool
@@ -232,106 +231,6 @@ func (p *port) forward(h tds.Header) error {
 	}
 }
 
-// unwritable is called when a request could not be passed on. While a response
-// is being read its reader is the one to tell the client: what this goroutine
-// wrote would end up in the middle of that response.
-func (p *port) unwritable(requestRead bool, err error) {
-	p.mu.Lock()
-	reading := p.watching
-	p.mu.Unlock()
-	if reading {
-		p.backend.Abort() // wakes the reader
-		return
-	}
-	p.backendLost(requestRead, err)
-}
-
-// backendLost ends the session because the server cannot be written to or
-// read from, telling the client if it is the client's turn to listen.
-func (p *port) backendLost(requestRead bool, err error) {
-	if !requestRead {
-		p.drainRequest()
-	}
-	p.tell(&refusal.Error{Cause: refusal.BackendLost, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
-	p.bucket.Metrics.Errors(refusal.BackendLost.String()).Inc()
-	p.end(bucket.Broken, &lost{"backend", err})
-}
-
-// drainRequest reads the rest of a request that will not be served, so that
-// the client is ready to read why.
-func (p *port) drainRequest() {
-	_ = p.tcp.SetReadDeadline(time.Now().Add(p.env.CleanTimeout))
-	for {
-		h, _, err := p.client.packet()
-		if err != nil {
-			return
-		}
-		p.client.take(h.Length)
-		if h.EOM() {
-			return
-		}
-	}
-}
-
-// tell sends the client an error message of ours.
-func (p *port) tell(e *refusal.Error) {
-	body := e.Tokens(nil, p.tokens, p.env.ErrorStyle)
-	body = tds.Done{Status: tds.DoneError}.Append(body, p.tokens)
-	_ = p.tcp.SetWriteDeadline(time.Now().Add(p.env.CleanTimeout))
-	_ = writePackets(p.client.conn, tds.AppendMessage(nil, tds.PacketReply, 0, 0, tds.DefaultPacketSize, body))
-}
-
-// lost says which side broke off.
-type lost struct {
-	side string
-	err  error
-}
-
-func (l *lost) Error() string { return l.side + " lost: " + l.err.Error() }
-func (l *lost) Unwrap() error { return l.err }
-
-// clientLost is called when the client cannot be read from, or written to, any more.
-func (p *port) clientLost(err error) {
-	if errors.Is(err, io.EOF) {
-		err = nil // hung up between messages, as clients do
-	}
-	p.mu.Lock()
-	ph := p.phase
-	if ph == phaseDone {
-		p.mu.Unlock()
-		return // who set it ends the session and knows in what state the backend is
-	}
-	if ph != phaseBusy {
-		how := bucket.Unused
-		if p.used {
-			how = bucket.Used
-		}
-		if ph == phaseLoginRelay {
-			how = bucket.Broken
-		}
-		p.mu.Unlock()
-		if err != nil {
-			err = &lost{"client", err}
-		}
-		p.end(how, err)
-		return
-	}
-	// A response is being read: cancel what there is still to come of it, and
-	// let its reader go on to the end.
-	p.discard, p.watching = true, false
-	cancel := !p.attention && p.owed > 0
-	p.attention = p.attention || cancel
-	p.unsure = p.unsure || p.owed > 1
-	p.mu.Unlock()
-	// A client that has stopped to read would block the response's writer.
-	_ = p.tcp.Close()
-	_ = p.backend.Net.SetReadDeadline(time.Now().Add(p.env.CleanTimeout))
-	if cancel {
-		// If the write fails the reader of the response finds out as well.
-		_, _ = p.server.conn.Write(tds.AppendAttention(nil))
-	}
-}
-
 func (p *port) protocolError(h tds.Header, ph phase) {
 	e := &refusal.Error{Cause: refusal.Protocol, Node: p.env.Node, Detail: "unexpected packet of type " + h.Type.String() + " while " + ph.String()}
 	how := bucket.Broken
@@ -381,6 +280,12 @@ func (p *port) end(how bucket.GiveBack, err error) {
 		own.Close()
 	}
 	p.bid(last)
+}
+
+func (p *port) hasEnded() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended
 }
 
 // bid tells the actor that the port has ended.

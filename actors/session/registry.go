@@ -53,3 +53,14 @@ func KillAll(e *Env, cause refusal.Cause) {
 		}
 	}
 }
+
+// KillOne ends the session with the given id, ok false if there is none.
+func KillOne(e *Env, id actor.ID, cause refusal.Cause) (ok bool) {
+	e.sessions.mu.Lock()
+	s, ok := e.sessions.refs[id]
+	e.sessions.mu.Unlock()
+	if ok && s.Tell(Kill{cause}) != nil {
+		s.Stop(&refusal.Error{Cause: cause, Node: e.Node})
+	}
+	return ok
+}

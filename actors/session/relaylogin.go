@@ -33,12 +33,13 @@ func (p *port) relayLogin(l *bucket.Lease) {
 	defer p.endRelaying()
 	w, err := backend.Open(ctx, l.Target, l.Target.Address, fedAuth)
 	if err != nil {
-		p.endRelay(nil, &refusal.Error{Cause: refusal.BackendUnavailable, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
+		p.endRelay(&refusal.Error{Cause: refusal.BackendUnavailable, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
 		return
 	}
 	echoFedAuth(&login, w.PreLogin)
 	if err := w.SendLogin(&login); err != nil {
-		p.endRelay(w, &refusal.Error{Cause: refusal.BackendUnavailable, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
+		w.Close()
+		p.endRelay(&refusal.Error{Cause: refusal.BackendUnavailable, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
 		return
 	}
 	conn := w.Conn(p.tokens)
@@ -56,20 +57,20 @@ func (p *port) relayLogin(l *bucket.Lease) {
 		_ = conn.Net.SetReadDeadline(time.Now().Add(p.env.LoginTimeout))
 		m, err := tds.ReadMessage(conn.Net, nil, tds.MaxLogin7)
 		if err != nil {
-			p.endRelay(w, &refusal.Error{Cause: refusal.BackendUnavailable, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
+			p.endRelay(&refusal.Error{Cause: refusal.BackendUnavailable, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
 			return
 		}
+		_ = conn.Net.SetReadDeadline(time.Time{}) // the last leg may be followed by anything at once
 		done, err := p.relayLeg(conn, m, hello)
 		if err != nil {
-			p.endRelay(w, err)
+			p.endRelay(err)
 			return
 		}
 		if done {
-			_ = conn.Net.SetReadDeadline(time.Time{})
 			return
 		}
 	}
-	p.endRelay(w, &refusal.Error{Cause: refusal.Protocol, Bucket: p.bucket.ID, Node: p.env.Node, Detail: "the login does not end"})
+	p.endRelay(&refusal.Error{Cause: refusal.Protocol, Bucket: p.bucket.ID, Node: p.env.Node, Detail: "the login does not end"})
 }
 
 // beginRelay keeps the session's end from freeing its slot while relayLogin
@@ -97,12 +98,10 @@ func (p *port) relayLeg(conn *backend.Conn, m tds.Message, hello *tds.Login7) (d
 	if err != nil {
 		return false, &refusal.Error{Cause: refusal.BackendUnavailable, Bucket: p.bucket.ID, Node: p.env.Node, Err: err, Detail: "unreadable login response"}
 	}
-	leave := false
 	if ack {
 		p.mu.Lock()
 		p.hello = nil
 		p.setPhase(phaseIdle)
-		leave = p.draining
 		p.mu.Unlock()
 		p.env.Metrics.LoginSeconds.Update(time.Since(p.born).Seconds())
 	}
@@ -113,8 +112,8 @@ func (p *port) relayLeg(conn *backend.Conn, m tds.Message, hello *tds.Login7) (d
 	if refused != nil {
 		return false, refused
 	}
-	if leave {
-		p.drain()
+	if ack {
+		p.catchUp()
 	}
 	return ack, nil
 }
@@ -185,26 +184,13 @@ func echoFedAuth(l *tds.Login7, answer tds.PreLogin) {
 }
 
 // endRelay ends a relayed login that failed. A client that has not been told
-// by the server is told by us.
-func (p *port) endRelay(w *backend.Wire, err error) {
-	if w != nil {
-		w.Close()
-	}
+// by the server is told by us, before the server's side is closed: with that
+// gone, what the client sends next would fail for another reason.
+func (p *port) endRelay(err error) {
 	var refused *backend.LoginError
 	var gone *lost
-	if errors.As(err, &refused) || errors.As(err, &gone) {
-		p.end(bucket.Gone, err)
-		return
-	}
-	p.refuseRelay(err)
-}
-
-func (p *port) refuseRelay(err error) {
-	p.mu.Lock()
-	over := p.ended
-	p.mu.Unlock()
 	var own *refusal.Error
-	if errors.As(err, &own) && !over {
+	if !errors.As(err, &refused) && !errors.As(err, &gone) && errors.As(err, &own) && !p.hasEnded() {
 		p.bucket.Metrics.Errors(own.Cause.String()).Inc()
 		p.tell(own)
 	}

@@ -131,7 +131,7 @@ func (p *port) messageEnd(start time.Time) (done, again bool) {
 		return false, false
 	}
 	// Bytes beyond what was owed belong to nobody.
-	p.unsure = p.unsure || len(p.server.buffered()) > 0
+	p.unsure = p.unsure || p.dead || len(p.server.buffered()) > 0
 	if p.discard {
 		how := bucket.Used
 		if p.unsure {
@@ -191,10 +191,7 @@ func (p *port) responseBroken(r *response, err error) {
 	over := p.ended
 	silent := p.discard || r.started
 	p.mu.Unlock()
-	if over {
-		return // and its backend was closed
-	}
-	if silent {
+	if silent && !over {
 		p.bucket.Metrics.Errors("backend_lost").Inc()
 		p.end(bucket.Broken, &lost{"backend", err})
 		return

@@ -33,14 +33,24 @@ func (p *port) serve(l *bucket.Lease) {
 	p.hello = nil
 	// Before the answer is on its way: the client may send as soon as it has it.
 	p.setPhase(phaseIdle)
-	leave := p.draining
 	p.mu.Unlock()
 	if err := writePackets(p.client.conn, msg); err != nil {
 		p.end(bucket.Unused, &lost{"client", err})
 		return
 	}
 	p.env.Metrics.LoginSeconds.Update(time.Since(p.born).Seconds())
-	if leave {
+	p.catchUp()
+}
+
+// catchUp does what could not be done while the login was being answered.
+func (p *port) catchUp() {
+	p.mu.Lock()
+	dead, draining := p.dead, p.draining
+	p.mu.Unlock()
+	switch {
+	case dead:
+		p.backendDied()
+	case draining:
 		p.drain()
 	}
 }
@@ -136,10 +146,12 @@ func (p *port) drain() {
 }
 
 // backendDied is called when the server hung up. While a response is owed its
-// reader will notice; an idle client would not learn of it before its next
-// request, and its driver's pool would take the connection for a good one.
+// reader notices, or has read all of it and ends the session after it; an idle
+// client would not learn of it before its next request, and its driver's pool
+// would take the connection for a good one.
 func (p *port) backendDied() {
 	p.mu.Lock()
+	p.dead = true
 	idle := p.phase == phaseIdle
 	p.mu.Unlock()
 	if idle {

@@ -56,12 +56,8 @@ func demo(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	n, err := newNode(cfg, newLogger(errs, cfg.Log))
+	n, err := startedNode(cfg, errs)
 	if err != nil {
-		return err
-	}
-	if err := n.start(); err != nil {
-		n.close()
 		return err
 	}
 	announce(out, n)

@@ -152,6 +152,14 @@ func conn(t *testing.T, dsn string) *sql.Conn {
 	return c
 }
 
+// closing closes c and fails the test if that does; for defer.
+func closing(t *testing.T, c io.Closer) {
+	t.Helper()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 type querier interface {
 	QueryRowContext(ctx context.Context, q string, args ...any) *sql.Row
 }

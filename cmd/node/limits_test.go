@@ -27,13 +27,13 @@ func TestWitness500ClientsOn20Connections(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			defer db.Close()
+			defer closing(t, db)
 			conn, err := db.Conn(t.Context())
 			if err != nil {
 				t.Error("connect:", err)
 				return
 			}
-			defer conn.Close()
+			defer closing(t, conn)
 			var got int
 			if err := conn.QueryRowContext(t.Context(), "WAITFOR DELAY '00:00:00.020' SELECT 42").Scan(&got); err != nil || got != 42 {
 				t.Errorf("got %d, %v", got, err)
@@ -74,7 +74,7 @@ func TestFullQueueAndTimeoutSayWhy(t *testing.T) {
 			start := time.Now()
 			db, err := sql.Open("sqlserver", dsn(n.tdsAddr(), "app1"))
 			if err == nil {
-				defer db.Close()
+				defer closing(t, db)
 				err = db.PingContext(t.Context())
 			}
 			results <- outcome{err, time.Since(start)}
@@ -122,7 +122,7 @@ func TestWaiterThatLeavesMakesRoom(t *testing.T) {
 	go func() {
 		db, err := sql.Open("sqlserver", dsn(n.tdsAddr(), "app1"))
 		if err == nil {
-			defer db.Close()
+			defer closing(t, db)
 			err = db.PingContext(ctx)
 		}
 		gone <- err

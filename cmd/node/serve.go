@@ -9,34 +9,32 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/spf13/pflag"
-
 	"sluice/configs"
 )
 
-// sources registers the flags that say where the configuration is.
-func sources(fs *pflag.FlagSet) func() configs.Sources {
+// load reads the configuration that a command's flags point to, and returns how
+// to read it again.
+func load(command string, args []string, out io.Writer) (cfg *configs.Config, again func() (*configs.Config, error), err error) {
+	fs := flags(command, out)
 	proxy := fs.String("config", "", "proxy.yaml: settings of the node")
 	buckets := fs.String("buckets", "", "buckets.yaml: the servers behind it")
 	configs.RegisterFlags(fs)
-	return func() configs.Sources {
-		src := configs.Sources{Flags: fs}
-		for _, f := range []string{*proxy, *buckets} {
-			if f != "" {
-				src.Files = append(src.Files, f)
-			}
-		}
-		return src
+	if err := fs.Parse(args); err != nil {
+		return nil, nil, err
 	}
+	src := configs.Sources{Flags: fs}
+	for _, f := range []string{*proxy, *buckets} {
+		if f != "" {
+			src.Files = append(src.Files, f)
+		}
+	}
+	again = func() (*configs.Config, error) { return configs.Load(src) }
+	cfg, err = again()
+	return cfg, again, err
 }
 
 func check(_ context.Context, args []string, out, _ io.Writer) error {
-	fs := flags("check", out)
-	src := sources(fs)
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
-	cfg, err := configs.Load(src())
+	cfg, _, err := load("check", args, out)
 	if err != nil {
 		return err
 	}
@@ -48,22 +46,13 @@ func check(_ context.Context, args []string, out, _ io.Writer) error {
 }
 
 func serve(ctx context.Context, args []string, out, errs io.Writer) error {
-	fs := flags("serve", out)
-	src := sources(fs)
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
-	cfg, err := configs.Load(src())
+	cfg, again, err := load("serve", args, out)
 	if err != nil {
 		return err
 	}
 	raiseFileLimit()
-	n, err := newNode(cfg, newLogger(errs, cfg.Log))
+	n, err := startedNode(cfg, errs)
 	if err != nil {
-		return err
-	}
-	if err := n.start(); err != nil {
-		n.close()
 		return err
 	}
 	hup := make(chan os.Signal, 1)
@@ -72,7 +61,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	for {
 		select {
 		case <-hup:
-			now, err := configs.Load(src())
+			now, err := again()
 			if err != nil {
 				n.log.Error("reload refused, the running configuration stays", "err", err)
 				continue
@@ -83,6 +72,19 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 			return nil
 		}
 	}
+}
+
+// startedNode returns a node that serves and logs to errs.
+func startedNode(cfg *configs.Config, errs io.Writer) (*node, error) {
+	n, err := newNode(cfg, newLogger(errs, cfg.Log))
+	if err != nil {
+		return nil, err
+	}
+	if err := n.start(); err != nil {
+		n.close()
+		return nil, err
+	}
+	return n, nil
 }
 
 // newLogger returns the node's logger and lets its level be changed.

@@ -310,7 +310,6 @@ type (
 		verb string // BEGIN, COMMIT, ROLLBACK, SAVE
 		name string
 		v    string // a variable holding the name
-		work bool
 	}
 	execStmt struct {
 		stmtPos

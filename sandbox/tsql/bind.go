@@ -309,10 +309,8 @@ func (c *compiler) bindCast(x *castExpr, sc *scope) (*bexpr, error) {
 			o.style = int(n)
 		}
 		r, err := convert(val, from, x.t, o)
-		if err != nil && x.try {
-			if se, ok := err.(*sqlError); ok && se.msg.Number != 529 {
-				return nil, nil
-			}
+		if n := numberOf(err); x.try && n != 0 && n != 529 {
+			return nil, nil
 		}
 		return r, err
 	})

@@ -138,15 +138,7 @@ func (c *compiler) dateArith(op string, l, r *bexpr) (*bexpr, error) {
 	if r, err = c.coerce(r, t); err != nil {
 		return nil, err
 	}
-	return compose(t, []*bexpr{l, r}, func(x *ectx) (Value, error) {
-		a, err := l.eval(x)
-		if err != nil || a == nil {
-			return nil, err
-		}
-		b, err := r.eval(x)
-		if err != nil || b == nil {
-			return nil, err
-		}
+	return composeStrict(t, l, r, func(a, b Value) (Value, error) {
 		n := toTicks(b.(time.Time)) - toTicks(baseDate)
 		if op == "-" {
 			n = -n
@@ -164,15 +156,7 @@ func (c *compiler) decimalArith(op string, l, r *bexpr) (*bexpr, error) {
 		return nil, err
 	}
 	t := decimalResult(op, l.t, r.t)
-	return compose(t, []*bexpr{l, r}, func(x *ectx) (Value, error) {
-		a, err := l.eval(x)
-		if err != nil || a == nil {
-			return nil, err
-		}
-		b, err := r.eval(x)
-		if err != nil || b == nil {
-			return nil, err
-		}
+	return composeStrict(t, l, r, func(a, b Value) (Value, error) {
 		return decimalOp(op, a.(Decimal), b.(Decimal), t)
 	}), nil
 }
@@ -207,15 +191,7 @@ func (c *compiler) numericArith(op string, l, r *bexpr, t typ) (*bexpr, error) {
 	if r, err = c.coerce(r, t); err != nil {
 		return nil, err
 	}
-	return compose(t, []*bexpr{l, r}, func(x *ectx) (Value, error) {
-		a, err := l.eval(x)
-		if err != nil || a == nil {
-			return nil, err
-		}
-		b, err := r.eval(x)
-		if err != nil || b == nil {
-			return nil, err
-		}
+	return composeStrict(t, l, r, func(a, b Value) (Value, error) {
 		switch v := a.(type) {
 		case int64:
 			return intOp(op, v, b.(int64), t)

@@ -147,15 +147,7 @@ func (c *compiler) compare(op string, l, r *bexpr) (*bexpr, error) {
 	if r, err = c.coerceCompare(r, t); err != nil {
 		return nil, err
 	}
-	e := compose(tBool, []*bexpr{l, r}, func(x *ectx) (Value, error) {
-		a, err := l.eval(x)
-		if err != nil || a == nil {
-			return nil, err
-		}
-		b, err := r.eval(x)
-		if err != nil || b == nil {
-			return nil, err
-		}
+	e := composeStrict(tBool, l, r, func(a, b Value) (Value, error) {
 		n := compare(a, b)
 		switch op {
 		case "=":

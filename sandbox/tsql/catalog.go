@@ -164,8 +164,10 @@ func (c *catalog) addDB(name string, now time.Time) (*database, bool) {
 	if d := c.dbs[key]; d != nil {
 		return d, false
 	}
-	d := &database{name: name, id: len(c.order) + 1, created: now, objects: map[string]any{},
-		schemas: map[string]int{"dbo": 1, "guest": 2, "information_schema": 3, "sys": 4}}
+	d := &database{
+		name: name, id: len(c.order) + 1, created: now, objects: map[string]any{},
+		schemas: map[string]int{"dbo": 1, "guest": 2, "information_schema": 3, "sys": 4},
+	}
 	c.dbs[key] = d
 	c.order = append(c.order, d)
 	return d, true

@@ -90,6 +90,22 @@ func compose(t typ, args []*bexpr, eval evalFn) *bexpr {
 	return e
 }
 
+// composeStrict is an operation on two operands that is NULL if either is: the
+// right one is not looked at if the left one is NULL.
+func composeStrict(t typ, l, r *bexpr, op func(a, b Value) (Value, error)) *bexpr {
+	return compose(t, []*bexpr{l, r}, func(x *ectx) (Value, error) {
+		a, err := l.eval(x)
+		if err != nil || a == nil {
+			return nil, err
+		}
+		b, err := r.eval(x)
+		if err != nil || b == nil {
+			return nil, err
+		}
+		return op(a, b)
+	})
+}
+
 func appendLeaves(list, more []*leaf) []*leaf {
 	for _, l := range more {
 		dup := false
@@ -166,7 +182,6 @@ type scope struct {
 	groups  []groupKey
 	// aggregates: forbidden (WHERE, ON) when false.
 	aggregates bool
-	sawAgg     bool
 }
 
 type groupKey struct {

@@ -1,6 +1,9 @@
 package tsql
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // severity tells how much an error ends.
 type severity uint8
@@ -23,6 +26,15 @@ type sqlError struct {
 
 func (e *sqlError) Error() string { return fmt.Sprintf("%d: %s", e.msg.Number, e.msg.Text) }
 
+// numberOf is the number of an error that the client sees, 0 for any other.
+func numberOf(err error) int32 {
+	var e *sqlError
+	if errors.As(err, &e) {
+		return e.msg.Number
+	}
+	return 0
+}
+
 // errf is an error of class 16 that ends the statement.
 func errf(number int32, format string, args ...any) *sqlError {
 	return &sqlError{msg: Message{Number: number, State: 1, Class: 16, Text: fmt.Sprintf(format, args...)}}
@@ -43,6 +55,7 @@ func (e *sqlError) terminates() *sqlError  { e.terminated = true; return e }
 func errSyntax(near string) *sqlError {
 	return abortf(102, "Incorrect syntax near '%s'.", near).class(15)
 }
+
 func errUnsupported(what string) *sqlError {
 	return abortf(40517, "%s is not supported by this server.", what)
 }
@@ -51,19 +64,25 @@ func errNoObject(name string) *sqlError { return abortf(208, "Invalid object nam
 func errNoProcedure(name string) *sqlError {
 	return errf(2812, "Could not find stored procedure '%s'.", name).state(62)
 }
+
 func errDivideByZero() *sqlError { return errf(8134, "Divide by zero error encountered.").terminates() }
+
 func errNoDatabase(name string) *sqlError {
 	return errf(911, "Database '%s' does not exist. Make sure that the name is entered correctly.", name)
 }
+
 func errNoHandle(h int64) *sqlError {
 	return errf(8179, "Could not find prepared statement with handle %d.", h)
 }
+
 func errLockTimeout() *sqlError {
 	return errf(1222, "Lock request time out period exceeded.").state(51)
 }
+
 func errConvertDate() *sqlError {
 	return abortf(241, "Conversion failed when converting date and/or time from character string.")
 }
+
 func errDateRange(from, to typ) *sqlError {
 	return abortf(242, "The conversion of a %s data type to a %s data type resulted in an out-of-range value.", kindNames[from.kind], kindNames[to.kind]).state(3)
 }
@@ -79,6 +98,7 @@ func errConvert(from, to typ) *sqlError {
 func errConvertValue(from typ, value string, to typ) *sqlError {
 	return abortf(245, "Conversion failed when converting the %s value '%s' to data type %s.", kindNames[from.kind], value, kindNames[to.kind])
 }
+
 func errConversionNotAllowed(from, to typ) *sqlError {
 	return abortf(529, "Explicit conversion from data type %s to %s is not allowed.", kindNames[from.kind], kindNames[to.kind]).state(2)
 }

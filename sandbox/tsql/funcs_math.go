@@ -16,10 +16,12 @@ func mathFuncs(m map[string]scalarFunc) {
 			return r, nil
 		}}
 	}
-	for name, f := range map[string]func(float64) float64{"SQRT": math.Sqrt, "EXP": math.Exp, "LOG10": math.Log10, "SIN": math.Sin,
+	for name, f := range map[string]func(float64) float64{
+		"SQRT": math.Sqrt, "EXP": math.Exp, "LOG10": math.Log10, "SIN": math.Sin,
 		"COS": math.Cos, "TAN": math.Tan, "ASIN": math.Asin, "ACOS": math.Acos, "ATAN": math.Atan,
 		"COT": func(x float64) float64 { return 1 / math.Tan(x) }, "SQUARE": func(x float64) float64 { return x * x },
-		"RADIANS": func(x float64) float64 { return x * math.Pi / 180 }, "DEGREES": func(x float64) float64 { return x * 180 / math.Pi }} {
+		"RADIANS": func(x float64) float64 { return x * math.Pi / 180 }, "DEGREES": func(x float64) float64 { return x * 180 / math.Pi },
+	} {
 		m[name] = one(f)
 	}
 	m["PI"] = scalarFunc{0, 0, "a", fixed(tFloat), false, true, false, func(*ectx, []Value, []typ) (Value, error) { return math.Pi, nil }}

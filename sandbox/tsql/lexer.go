@@ -114,8 +114,10 @@ func (l *lexer) skipComment() error {
 	return abortf(113, "Missing end comment mark '*/'.").class(15).line(line)
 }
 
-var operators3 = []string{"!<=", "!>="}
-var operators2 = []string{"<=", ">=", "<>", "!=", "!<", "!>", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "::", "||"}
+var (
+	operators3 = []string{"!<=", "!>="}
+	operators2 = []string{"<=", ">=", "<>", "!=", "!<", "!>", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "::", "||"}
+)
 
 func (l *lexer) next() (token, error) {
 	if err := l.skipSpace(); err != nil {
@@ -293,6 +295,7 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 func isHex(c byte) bool {
 	return isDigit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
+
 func isWordByte(c byte) bool {
 	return c == '_' || c == '#' || c == '$' || c == '@' || isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }

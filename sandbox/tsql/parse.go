@@ -158,20 +158,29 @@ func (p *parser) anyIdent() (string, error) {
 	return "", p.unexpected()
 }
 
+// commaList reads one item or more with commas between them.
+func commaList[T any](p *parser, item func() (T, error)) ([]T, error) {
+	var list []T
+	for {
+		v, err := item()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+		if !p.op(",") {
+			return list, nil
+		}
+	}
+}
+
+// identList reads (name, name ...).
 func (p *parser) identList() ([]string, error) {
 	if err := p.expectOp("("); err != nil {
 		return nil, err
 	}
-	var list []string
-	for {
-		id, err := p.ident()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, id)
-		if !p.op(",") {
-			break
-		}
+	list, err := commaList(p, p.ident)
+	if err != nil {
+		return nil, err
 	}
 	return list, p.expectOp(")")
 }

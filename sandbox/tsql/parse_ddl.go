@@ -146,12 +146,7 @@ func (p *parser) createView(at stmtPos, start int, alter, orNew bool) (stmt, err
 			return nil, err
 		}
 	}
-	if p.word("WITH") {
-		for p.cur().kind == tokIdent && !p.is("AS") || p.isOp(",") {
-			p.advance()
-		}
-	}
-	if err = p.expectWord("AS"); err != nil {
+	if err = p.moduleBody(); err != nil {
 		return nil, err
 	}
 	if s.sel, err = p.selectStatement(); err != nil {
@@ -160,6 +155,17 @@ func (p *parser) createView(at stmtPos, start int, alter, orNew bool) (stmt, err
 	p.word("WITH", "CHECK", "OPTION")
 	s.text = p.source(start)
 	return s, nil
+}
+
+// moduleBody skips the options of a view or procedure (WITH ...) and the AS
+// before its body.
+func (p *parser) moduleBody() error {
+	if p.word("WITH") {
+		for p.cur().kind == tokIdent && !p.is("AS") || p.isOp(",") {
+			p.advance()
+		}
+	}
+	return p.expectWord("AS")
 }
 
 // createProc parses CREATE PROCEDURE; the body goes to the end of the batch.
@@ -198,12 +204,7 @@ func (p *parser) createProc(at stmtPos, start int, alter, orNew bool) (stmt, err
 			return nil, err
 		}
 	}
-	if p.word("WITH") {
-		for p.cur().kind == tokIdent && !p.is("AS") || p.isOp(",") {
-			p.advance()
-		}
-	}
-	if err = p.expectWord("AS"); err != nil {
+	if err = p.moduleBody(); err != nil {
 		return nil, err
 	}
 	if s.body, err = p.statements(func() bool { return false }); err != nil {

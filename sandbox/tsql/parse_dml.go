@@ -117,15 +117,8 @@ func (p *parser) update(ctes []cte) (stmt, error) {
 	if err = p.expectWord("SET"); err != nil {
 		return nil, err
 	}
-	for {
-		c, err := p.setClause()
-		if err != nil {
-			return nil, err
-		}
-		s.sets = append(s.sets, c)
-		if !p.op(",") {
-			break
-		}
+	if s.sets, err = commaList(p, p.setClause); err != nil {
+		return nil, err
 	}
 	if s.output, err = p.output(); err != nil {
 		return nil, err

@@ -125,16 +125,11 @@ func (p *parser) inList(l expr, not bool) (expr, error) {
 	if err := p.expectOp("("); err != nil {
 		return nil, err
 	}
-	for {
-		e, err := p.expression()
-		if err != nil {
-			return nil, err
-		}
-		in.list = append(in.list, e)
-		if !p.op(",") {
-			return in, p.expectOp(")")
-		}
+	var err error
+	if in.list, err = commaList(p, p.expression); err != nil {
+		return nil, err
 	}
+	return in, p.expectOp(")")
 }
 
 // startsSelect reports whether a query begins n tokens ahead, behind any

@@ -5,17 +5,7 @@ import (
 )
 
 func (p *parser) fromList() ([]tableRef, error) {
-	var list []tableRef
-	for {
-		t, err := p.joinedTable()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, t)
-		if !p.op(",") {
-			return list, nil
-		}
-	}
+	return commaList(p, p.joinedTable)
 }
 
 func (p *parser) joinedTable() (tableRef, error) {
@@ -176,20 +166,10 @@ func (p *parser) tableHints() error {
 func (p *parser) tableFunction(name tableName) (tableRef, error) {
 	f := &funcTable{name: strings.ToUpper(name.name)}
 	p.advance()
-	for !p.isOp(")") {
-		e, err := p.expression()
-		if err != nil {
-			return nil, err
-		}
-		f.args = append(f.args, e)
-		if !p.op(",") {
-			break
-		}
-	}
-	if err := p.expectOp(")"); err != nil {
+	var err error
+	if f.args, err = p.arguments(); err != nil {
 		return nil, err
 	}
-	var err error
 	if f.alias, err = p.alias(false); err != nil {
 		return nil, err
 	}

@@ -242,19 +242,7 @@ func (p *parser) columnOrFunc() (expr, error) {
 	if !f.distinct {
 		p.word("ALL")
 	}
-	if !p.isOp(")") {
-		for {
-			e, err := p.expression()
-			if err != nil {
-				return nil, err
-			}
-			f.args = append(f.args, e)
-			if !p.op(",") {
-				break
-			}
-		}
-	}
-	if err := p.expectOp(")"); err != nil {
+	if f.args, err = p.arguments(); err != nil {
 		return nil, err
 	}
 	if p.word("WITHIN", "GROUP") {
@@ -274,25 +262,31 @@ func (p *parser) columnOrFunc() (expr, error) {
 	return f, err
 }
 
+// arguments reads the arguments of a call, of which there may be none, and the
+// closing parenthesis.
+func (p *parser) arguments() ([]expr, error) {
+	if p.op(")") {
+		return nil, nil
+	}
+	args, err := commaList(p, p.expression)
+	if err != nil {
+		return nil, err
+	}
+	return args, p.expectOp(")")
+}
+
 func (p *parser) overClause() (*overClause, error) {
 	o := &overClause{}
-	if err := p.expectOp("("); err != nil {
+	var err error
+	if err = p.expectOp("("); err != nil {
 		return nil, err
 	}
 	if p.word("PARTITION", "BY") {
-		for {
-			e, err := p.expression()
-			if err != nil {
-				return nil, err
-			}
-			o.partition = append(o.partition, e)
-			if !p.op(",") {
-				break
-			}
+		if o.partition, err = commaList(p, p.expression); err != nil {
+			return nil, err
 		}
 	}
 	if p.is("ORDER") {
-		var err error
 		if o.order, err = p.orderBy(); err != nil {
 			return nil, err
 		}

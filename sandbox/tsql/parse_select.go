@@ -242,15 +242,8 @@ func (p *parser) querySpec(sel *selectStmt) (queryExpr, error) {
 		}
 	}
 	if p.word("GROUP", "BY") {
-		for {
-			e, err := p.expression()
-			if err != nil {
-				return nil, err
-			}
-			q.group = append(q.group, e)
-			if !p.op(",") {
-				break
-			}
+		if q.group, err = commaList(p, p.expression); err != nil {
+			return nil, err
 		}
 	}
 	if p.word("HAVING") {
@@ -283,17 +276,7 @@ func (p *parser) topClause() (*topClause, error) {
 }
 
 func (p *parser) selectList() ([]selectItem, error) {
-	var items []selectItem
-	for {
-		it, err := p.selectItem()
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, it)
-		if !p.op(",") {
-			return items, nil
-		}
-	}
+	return commaList(p, p.selectItem)
 }
 
 var assignOps = map[string]bool{"=": true, "+=": true, "-=": true, "*=": true, "/=": true, "%=": true, "&=": true, "|=": true, "^=": true}

@@ -6,7 +6,7 @@ import "strings"
 func (r *runner) alterTable(x *alterTableStmt) error {
 	t, err := r.target(x.name)
 	if err != nil {
-		if se, ok := err.(*sqlError); ok && se.msg.Number == 208 {
+		if numberOf(err) == 208 {
 			return errf(4902, `Cannot find the object "%s" because it does not exist or you do not have permissions.`, x.name.full())
 		}
 		return err

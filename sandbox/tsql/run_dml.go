@@ -221,11 +221,7 @@ func (r *runner) update(x *updateStmt) error {
 	if err != nil {
 		return err
 	}
-	if err := out.finish(); err != nil {
-		return err
-	}
-	r.counted(cmdUpdate, n)
-	return nil
+	return r.finishDML(out, cmdUpdate, n)
 }
 
 // bindSet binds the value of a SET item.
@@ -292,11 +288,7 @@ func (r *runner) delete(x *deleteStmt) error {
 	if err != nil {
 		return err
 	}
-	if err := out.finish(); err != nil {
-		return err
-	}
-	r.counted(cmdDelete, n)
-	return nil
+	return r.finishDML(out, cmdDelete, n)
 }
 
 func (r *runner) deleteError(st *store, t *table, err error) error {

@@ -138,7 +138,7 @@ func (r *runner) dropTable(t *table) error {
 func (r *runner) truncate(x *truncateStmt) error {
 	t, err := r.target(x.table)
 	if err != nil {
-		if se, ok := err.(*sqlError); ok && se.msg.Number == 208 {
+		if numberOf(err) == 208 {
 			return errf(4701, `Cannot find the object "%s" because it does not exist or you do not have permissions.`, x.table.full())
 		}
 		return err

@@ -29,7 +29,7 @@ func (r *runner) createStoreIndex(st *store, t *table, k *index) error {
 func (r *runner) createIndex(x *createIndexStmt) error {
 	t, err := r.target(x.table)
 	if err != nil {
-		if se, ok := err.(*sqlError); ok && se.msg.Number == 208 {
+		if numberOf(err) == 208 {
 			return errf(1088, `Cannot find the object "%s" because it does not exist or you do not have permissions.`, x.table.full()).state(12)
 		}
 		return err

@@ -54,11 +54,7 @@ func (r *runner) insert(x *insertStmt) error {
 	if err := r.s.write(r.ctx, !t.session, write); err != nil {
 		return err
 	}
-	if err := out.finish(); err != nil {
-		return err
-	}
-	r.counted(cmdInsert, n)
-	return nil
+	return r.finishDML(out, cmdInsert, n)
 }
 
 // insertColumns resolves the column list: the indexes of the columns given.

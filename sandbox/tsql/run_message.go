@@ -49,11 +49,10 @@ func (r *runner) raise(x *raiseStmt) error {
 	if err != nil {
 		return err
 	}
-	number := int32(50000)
+	const number = 50000
 	text := ""
 	if mt.isInt() {
 		n, _ := toInt(msg)
-		number = int32(n)
 		if n < 13000 {
 			return errf(2732, "Error number %d is invalid. The number must be from 13000 through 2147483647 and it cannot be 50000.", n)
 		}

@@ -90,6 +90,15 @@ func (o *outputRows) add(before, after []Value) error {
 	return nil
 }
 
+// finishDML ends a statement that changed n rows, behind its OUTPUT.
+func (r *runner) finishDML(out *outputRows, cmd uint16, n int64) error {
+	if err := out.finish(); err != nil {
+		return err
+	}
+	r.counted(cmd, n)
+	return nil
+}
+
 // finish sends the rows, or inserts them where OUTPUT INTO says.
 func (o *outputRows) finish() error {
 	if o == nil {

@@ -61,7 +61,7 @@ func (r *runner) setFlag(name string, on bool) {
 func (r *runner) identityInsert(x *setOptStmt) error {
 	t, err := r.target(*x.table)
 	if err != nil {
-		if se, ok := err.(*sqlError); ok && se.msg.Number == 208 {
+		if numberOf(err) == 208 {
 			return errf(1088, `Cannot find the object "%s" because it does not exist or you do not have permissions.`, x.table.full()).state(11)
 		}
 		return err
@@ -160,12 +160,17 @@ func (r *runner) dbcc(x *dbccStmt) error {
 	}
 	o := &r.s.opts
 	rows := [][2]string{
-		{"textsize", itoa(o.textSize)}, {"language", o.language}, {"dateformat", o.dateFormat},
-		{"datefirst", itoa(int64(o.dateFirst))}, {"lock_timeout", itoa(int64(o.lockTimeout))},
+		{"textsize", itoa(o.textSize)},
+		{"language", o.language},
+		{"dateformat", o.dateFormat},
+		{"datefirst", itoa(int64(o.dateFirst))},
+		{"lock_timeout", itoa(int64(o.lockTimeout))},
 	}
-	for _, n := range []string{"QUOTED_IDENTIFIER", "ARITHABORT", "ANSI_NULL_DFLT_ON", "ANSI_WARNINGS", "ANSI_PADDING", "ANSI_NULLS",
+	for _, n := range []string{
+		"QUOTED_IDENTIFIER", "ARITHABORT", "ANSI_NULL_DFLT_ON", "ANSI_WARNINGS", "ANSI_PADDING", "ANSI_NULLS",
 		"CONCAT_NULL_YIELDS_NULL", "NOCOUNT", "XACT_ABORT", "IMPLICIT_TRANSACTIONS", "CURSOR_CLOSE_ON_COMMIT", "ARITHIGNORE",
-		"NUMERIC_ROUNDABORT", "ANSI_NULL_DFLT_OFF", "REMOTE_PROC_TRANSACTIONS", "FORCEPLAN"} {
+		"NUMERIC_ROUNDABORT", "ANSI_NULL_DFLT_OFF", "REMOTE_PROC_TRANSACTIONS", "FORCEPLAN",
+	} {
 		if o.on(n) {
 			rows = append(rows, [2]string{strings.ToLower(n), "SET"})
 		}

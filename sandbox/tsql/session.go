@@ -50,7 +50,6 @@ type frame struct {
 	outer   *frame // whose table variables are visible
 	vars    map[string]*localVar
 	tables  map[string]*table
-	level   int
 	proc    string
 	scopeID Value // SCOPE_IDENTITY
 	status  int64

@@ -40,21 +40,33 @@ func TestExecute(t *testing.T) {
 		params []Param
 		want   string
 	}{
-		{"typed parameter", "sp_executesql", []Param{nstr("SELECT @p1 + 1 AS n"), nstr("@p1 int"), integer("@p1", 41, false)},
-			"columns n int\nrow 42\ndone C1 count 1\nstatus 0\n"},
-		{"output", "sp_executesql", []Param{nstr("SET @o = @p * 2"), nstr("@p int, @o int OUTPUT"), integer("@p", 4, false), integer("@o", 0, true)},
-			"status 0\nvalue 3 @o int 8\n"},
+		{
+			"typed parameter", "sp_executesql",
+			[]Param{nstr("SELECT @p1 + 1 AS n"), nstr("@p1 int"), integer("@p1", 41, false)},
+			"columns n int\nrow 42\ndone C1 count 1\nstatus 0\n",
+		},
+		{
+			"output", "sp_executesql",
+			[]Param{nstr("SET @o = @p * 2"), nstr("@p int, @o int OUTPUT"), integer("@p", 4, false), integer("@o", 0, true)},
+			"status 0\nvalue 3 @o int 8\n",
+		},
 		{"procedure", "dbo.twice", []Param{integer("@a", 4, false), integer("@b", 0, true)}, "status 3\nvalue 1 @b int 8\n"},
 		{"quoted name", "[app].[dbo].[twice]", []Param{integer("", 5, false), integer("", 0, true)}, "status 3\nvalue 1  int 10\n"},
 		{"unknown", "nope", nil, "error 2812 class 16 state 62 line 1: Could not find stored procedure 'nope'.\ndone E0 failed\nstatus -6\n"},
 		{"prepare", "sp_prepare", []Param{handle, nstr("@x int"), nstr("SELECT @x AS x"), integer("", 1, false)}, "columns x int\ndone C1\nstatus 0\nvalue 0  int 1\n"},
 		{"execute", "sp_execute", []Param{integer("", 1, false), integer("", 7, false)}, "columns x int\nrow 7\ndone C1 count 1\nstatus 0\n"},
-		{"prepexec", "sp_prepexec", []Param{handle, nstr("@x int"), nstr("SELECT @x AS x"), integer("@x", 9, false)},
-			"columns x int\nrow 9\ndone C1 count 1\nstatus 0\nvalue 0  int 2\n"},
+		{
+			"prepexec", "sp_prepexec",
+			[]Param{handle, nstr("@x int"), nstr("SELECT @x AS x"), integer("@x", 9, false)},
+			"columns x int\nrow 9\ndone C1 count 1\nstatus 0\nvalue 0  int 2\n",
+		},
 		{"unprepare", "sp_unprepare", []Param{integer("", 1, false)}, "status 0\n"},
 		{"stale handle", "sp_execute", []Param{integer("", 1, false)}, "error 8179 class 16 state 1 line 1: Could not find prepared statement with handle 1.\ndone E0 failed\nstatus -6\n"},
-		{"missing parameter", "sp_executesql", []Param{nstr("SELECT @p"), nstr("@p int")},
-			"error 8178 class 16 state 1 line 1: The parameterized query '' expects the parameter '@p', which was not supplied.\ndone E0 failed\nstatus -6\n"},
+		{
+			"missing parameter", "sp_executesql",
+			[]Param{nstr("SELECT @p"), nstr("@p int")},
+			"error 8178 class 16 state 1 line 1: The parameterized query '' expects the parameter '@p', which was not supplied.\ndone E0 failed\nstatus -6\n",
+		},
 	} {
 		if got := rpc(t, s, tc.proc, tc.params...); got != tc.want {
 			t.Errorf("%s: got\n%swant\n%s", tc.name, got, tc.want)
@@ -246,8 +258,13 @@ func TestParamTypesRoundTrip(t *testing.T) {
 		v    Value
 	}{
 		{"decimal(38,4)", decimalType(38, 4).info(), Decimal{"-99999999999999999999999999999999991234", 4}},
-		{"money", tMoney.info(), Money(-12345)}, {"uniqueidentifier", tGUID.info(), GUID{1, 2, 3}}, {"datetime2(7)", tDateTime2.info(), at},
-		{"varbinary(max)", tVarBinaryMax.info(), []byte{0, 1}}, {"bit", tBit.info(), true}, {"real", tReal.info(), 1.5}, {"nvarchar(10)", nvarchar(10).info(), "ü日"},
+		{"money", tMoney.info(), Money(-12345)},
+		{"uniqueidentifier", tGUID.info(), GUID{1, 2, 3}},
+		{"datetime2(7)", tDateTime2.info(), at},
+		{"varbinary(max)", tVarBinaryMax.info(), []byte{0, 1}},
+		{"bit", tBit.info(), true},
+		{"real", tReal.info(), 1.5},
+		{"nvarchar(10)", nvarchar(10).info(), "ü日"},
 	} {
 		run(t, s, "CREATE TABLE #r(v "+tc.decl+")")
 		rpc(t, s, "sp_executesql", nstr("INSERT #r VALUES(@p)"), nstr("@p "+tc.decl), Param{Name: "@p", Type: tc.t, Value: tc.v})
@@ -275,9 +292,11 @@ func TestManySessions(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"SELECT 1", "SELECT [a]], \"b\" FROM t AS x WHERE a IN (1,2) /* c /* d */ */ -- e", "IF 1=1 BEGIN PRINT 'x' END ELSE SELECT @@SPID",
+	for _, s := range []string{
+		"SELECT 1", "SELECT [a]], \"b\" FROM t AS x WHERE a IN (1,2) /* c /* d */ */ -- e", "IF 1=1 BEGIN PRINT 'x' END ELSE SELECT @@SPID",
 		"CREATE TABLE t(a int IDENTITY(1,1) PRIMARY KEY, b AS a*2)", "WITH c AS (SELECT 1 a) SELECT * FROM c", "BEGIN TRY THROW END TRY BEGIN CATCH END CATCH",
-		"EXEC p @a = 1, @b OUTPUT", "0x 1e+ $. N'", "((((SELECT 1))))", "MERGE", "INSERT t DEFAULT VALUES", "DECLARE @t TABLE(a int)", "SELECT a FROM b JOIN c JOIN d ON 1=1 ON 2=2"} {
+		"EXEC p @a = 1, @b OUTPUT", "0x 1e+ $. N'", "((((SELECT 1))))", "MERGE", "INSERT t DEFAULT VALUES", "DECLARE @t TABLE(a int)", "SELECT a FROM b JOIN c JOIN d ON 1=1 ON 2=2",
+	} {
 		f.Add(s, true)
 		f.Add(s, false)
 	}
@@ -295,8 +314,10 @@ func FuzzParse(f *testing.F) {
 
 // FuzzRun runs batches on an engine: no panic, no internal error.
 func FuzzRun(f *testing.F) {
-	for _, s := range []string{"SELECT 1+'2'", "SELECT TOP 1 name FROM sys.databases ORDER BY 1", "DECLARE @a decimal(5,2)=1; SELECT @a/3, -@a", "SELECT CASE WHEN 1=1 THEN 'a' END",
-		"CREATE TABLE #t(a int); INSERT #t VALUES(1); UPDATE #t SET a=2; SELECT SUM(a) FROM #t GROUP BY a", "SELECT CONVERT(varchar, GETDATE(), 121)", "SELECT REPLICATE('x', 9)"} {
+	for _, s := range []string{
+		"SELECT 1+'2'", "SELECT TOP 1 name FROM sys.databases ORDER BY 1", "DECLARE @a decimal(5,2)=1; SELECT @a/3, -@a", "SELECT CASE WHEN 1=1 THEN 'a' END",
+		"CREATE TABLE #t(a int); INSERT #t VALUES(1); UPDATE #t SET a=2; SELECT SUM(a) FROM #t GROUP BY a", "SELECT CONVERT(varchar, GETDATE(), 121)", "SELECT REPLICATE('x', 9)",
+	} {
 		f.Add(s)
 	}
 	e := testEngine(f)

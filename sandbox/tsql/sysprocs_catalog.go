@@ -33,8 +33,10 @@ func dataTypeInfo(r *runner, args []procArg) (int64, error) {
 		case kTime, kDateTime2, kDateTimeOffset:
 			minScale, maxScale = int64(0), int64(7)
 		}
-		rows = append(rows, []Value{t.name, int64(t.odbc), int64(t.precision), anyInt(t.prefix), anyInt(t.suffix), anyInt(t.params), int64(1), int64(0),
-			int64(t.searchable), unsigned, boolInt((typ{kind: t.kind}).isMoney()), auto, t.name, minScale, maxScale, int64(t.sqlType), anyInt(t.dtSub), radix, nil, int64(0)})
+		rows = append(rows, []Value{
+			t.name, int64(t.odbc), int64(t.precision), anyInt(t.prefix), anyInt(t.suffix), anyInt(t.params), int64(1), int64(0),
+			int64(t.searchable), unsigned, boolInt((typ{kind: t.kind}).isMoney()), auto, t.name, minScale, maxScale, int64(t.sqlType), anyInt(t.dtSub), radix, nil, int64(0),
+		})
 	}
 	return 0, r.result(cols, rows)
 }
@@ -132,8 +134,10 @@ func spColumns(r *runner, args []procArg) (int64, error) {
 			if c.identity {
 				typeName += " identity"
 			}
-			rows = append(rows, []Value{r.s.db.name, schema, name, c.name, int64(st.odbc), typeName, int64(precision), int64(length), scale, radix, null,
-				nil, nil, int64(st.sqlType), anyInt(st.dtSub), octets, int64(i + 1), yes, int64(st.ssType)})
+			rows = append(rows, []Value{
+				r.s.db.name, schema, name, c.name, int64(st.odbc), typeName, int64(precision), int64(length), scale, radix, null,
+				nil, nil, int64(st.sqlType), anyInt(st.dtSub), octets, int64(i + 1), yes, int64(st.ssType),
+			})
 		}
 	}
 	return 0, r.result(colList("TABLE_QUALIFIER:n TABLE_OWNER:n TABLE_NAME:n COLUMN_NAME:n DATA_TYPE:s TYPE_NAME:n PRECISION:i LENGTH:i SCALE:s RADIX:s NULLABLE:s REMARKS:v COLUMN_DEF:m SQL_DATA_TYPE:s SQL_DATETIME_SUB:s CHAR_OCTET_LENGTH:i ORDINAL_POSITION:i IS_NULLABLE:v SS_DATA_TYPE:t"), rows)

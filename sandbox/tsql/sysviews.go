@@ -311,8 +311,10 @@ func sessionRows(s *Session) (rows [][]Value) {
 		if d := s.eng.cat.db(i.Database); d != nil {
 			db = int64(d.id)
 		}
-		rows = append(rows, []Value{int64(i.ID), i.LoginTime, i.Host, i.Program, i.Login, i.Login, i.Status, db, int64(i.Isolation), int64(i.OpenTransactions), true, i.LastRequest,
-			i.TextSize, i.Language, i.DateFormat, int64(i.DateFirst), int64(i.LockTimeout)})
+		rows = append(rows, []Value{
+			int64(i.ID), i.LoginTime, i.Host, i.Program, i.Login, i.Login, i.Status, db, int64(i.Isolation), int64(i.OpenTransactions), true, i.LastRequest,
+			i.TextSize, i.Language, i.DateFormat, int64(i.DateFirst), int64(i.LockTimeout),
+		})
 	}
 	sort.Slice(rows, func(i, j int) bool { return num(rows[i][0]) < num(rows[j][0]) })
 	return rows

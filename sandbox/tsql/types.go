@@ -3,6 +3,8 @@ package tsql
 import (
 	"fmt"
 	"strconv"
+
+	"sluice/tds"
 )
 
 // kind is the base of a T-SQL data type. The order of the constants is the
@@ -226,13 +228,13 @@ func (t typ) maxLength() int {
 	case kDate:
 		return 3
 	case kTime:
-		return timeBytes(t.scale)
+		return tds.TimeSize(t.scale)
 	case kDateTime2:
-		return timeBytes(t.scale) + 3
+		return tds.TimeSize(t.scale) + 3
 	case kDateTimeOffset:
-		return timeBytes(t.scale) + 5
+		return tds.TimeSize(t.scale) + 5
 	case kDecimal, kNumeric:
-		return decimalBytes(t.prec)
+		return tds.DecimalSize(t.prec)
 	case kText, kNText, kImage, kGUID:
 		return 16
 	case kNChar, kNVarChar:
@@ -242,26 +244,4 @@ func (t typ) maxLength() int {
 		return 2 * t.size
 	}
 	return t.size
-}
-
-func timeBytes(scale uint8) int {
-	switch {
-	case scale <= 2:
-		return 3
-	case scale <= 4:
-		return 4
-	}
-	return 5
-}
-
-func decimalBytes(prec uint8) int {
-	switch {
-	case prec <= 9:
-		return 5
-	case prec <= 19:
-		return 9
-	case prec <= 28:
-		return 13
-	}
-	return 17
 }

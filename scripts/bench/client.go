@@ -21,7 +21,6 @@ type login struct {
 // final DONE of what comes back.
 type conn struct {
 	net    net.Conn
-	tcp    *net.TCPConn
 	reader *packetReader
 }
 
@@ -40,23 +39,26 @@ func batch(text string) []byte {
 
 var selectOne = batch("SELECT 1")
 
-// dial connects to address and logs in. The deadline of ctx bounds it.
+// dial connects to address and logs in. The connection is good for patience;
+// see within.
 func dial(ctx context.Context, address string, l login, encrypt bool, bufferSize int) (*conn, error) {
 	var d net.Dialer
 	raw, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{net: raw, tcp: raw.(*net.TCPConn)}
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = raw.SetDeadline(deadline)
-	}
+	c := &conn{net: raw}
+	c.within(patience)
 	if err := c.open(l, encrypt, bufferSize); err != nil {
 		raw.Close()
 		return nil, err
 	}
-	return c, raw.SetDeadline(time.Time{})
+	return c, nil
 }
+
+// patience is how long a block of a measurement may take beyond its own time
+// before what is measured counts as hung.
+const patience = 15 * time.Second
 
 func (c *conn) open(l login, encrypt bool, bufferSize int) error {
 	ask := tds.EncryptNotSupported
@@ -172,5 +174,8 @@ func (c *conn) exec(request []byte) (size int64, err error) {
 
 // maxDone is the size of the longest DONE token.
 const maxDone = 13
+
+// within bounds what is done with the connection from now on.
+func (c *conn) within(d time.Duration) { _ = c.net.SetDeadline(time.Now().Add(d)) }
 
 func (c *conn) close() { _ = c.net.Close() }

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
 const measureMemory = "memory of an idle session"
@@ -98,8 +97,6 @@ func openSessions(ctx context.Context, s subject, count int) ([]*conn, error) {
 		slots <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-slots }()
-			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-			defer cancel()
 			c, err := dial(ctx, s.address, s.login, s.encrypt, idleReadSize)
 			if err == nil {
 				_, err = c.exec(selectOne)

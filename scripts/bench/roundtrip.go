@@ -18,6 +18,7 @@ func roundTrip(ctx context.Context, r *report, targets []target, s sizes) error 
 	defer closeAll(conns)
 	p50, p99 := make([][]float64, len(targets)), make([][]float64, len(targets))
 	err = rounds(ctx, s.roundTripBlocks, len(targets), func(i int) error {
+		conns[i].within(patience)
 		times := make([]time.Duration, s.roundTrips)
 		for j := range times {
 			start := time.Now()

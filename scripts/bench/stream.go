@@ -18,6 +18,7 @@ func stream(ctx context.Context, r *report, targets []target, s sizes, request [
 	defer closeAll(conns)
 	rates := make([][]float64, len(targets))
 	err = rounds(ctx, s.streamBlocks, len(targets), func(i int) error {
+		conns[i].within(patience)
 		start := time.Now()
 		size, err := conns[i].exec(request)
 		if err != nil {

@@ -31,6 +31,9 @@ func throughput(ctx context.Context, r *report, targets []target, s sizes) error
 	rates, cost := make([][]float64, len(targets)), make([][]float64, len(targets))
 	err := rounds(ctx, s.loopBlocks, len(targets), func(i int) error {
 		t := targets[i]
+		for _, c := range conns[i] {
+			c.within(s.loopTime + patience)
+		}
 		before := usedBy(t.pid)
 		n, took, err := closedLoop(s.loopTime, loopClients, func(client int) error {
 			_, err := conns[i][client].exec(selectOne)

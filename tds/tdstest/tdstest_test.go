@@ -107,8 +107,10 @@ func TestRequests(t *testing.T) {
 		b := tds.EnvChange{Type: tds.EnvBeginTransaction, NewBytes: tds.TransactionBytes(99)}.Append(nil)
 		return tds.Done{CurCmd: tds.CurCmdBegin}.Append(b, c.Version)
 	}
-	s := NewPipeServer(t, Script{plain(), LoginOK(),
-		Expect(tds.PacketTransMgr, begin), Expect(tds.PacketRPC, DoneAnswer), Expect(tds.PacketSQLBatch, ErrorAnswer(tds.ServerError{Number: 208, Class: 16}))})
+	s := NewPipeServer(t, Script{
+		plain(), LoginOK(),
+		Expect(tds.PacketTransMgr, begin), Expect(tds.PacketRPC, DoneAnswer), Expect(tds.PacketSQLBatch, ErrorAnswer(tds.ServerError{Number: 208, Class: 16})),
+	})
 	c, err := connect(t, s.Pipe(), plainConfig())
 	if err != nil {
 		t.Fatal(err)
@@ -145,10 +147,12 @@ func TestRequests(t *testing.T) {
 // response, then the acknowledgement as a message of its own.
 func TestAttention(t *testing.T) {
 	sent, release := make(chan struct{}), make(chan struct{})
-	s := NewPipeServer(t, Script{plain(), LoginOK(),
+	s := NewPipeServer(t, Script{
+		plain(), LoginOK(),
 		Expect(tds.PacketSQLBatch, nil), Signal(sent),
 		Expect(tds.PacketAttention, nil), WaitFor(release),
-		Send(tds.Done{Status: tds.DoneError}.Append(nil, tds.V74)), AcknowledgeAttention})
+		Send(tds.Done{Status: tds.DoneError}.Append(nil, tds.V74)), AcknowledgeAttention,
+	})
 	c, err := connect(t, s.Pipe(), plainConfig())
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +190,11 @@ func TestScriptsByConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer second.Close()
+	defer func() {
+		if err := second.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	if err := second.Connect(plainConfig()); err != nil {
 		t.Fatal(err)
 	}
@@ -232,13 +240,13 @@ func TestFaultConnCutRead(t *testing.T) {
 func TestFaultConnCutWrite(t *testing.T) {
 	f, peer := faulty(t)
 	f.CutWriteAfter = 5
-	done := make(chan error, 1)
+	done := make(chan struct{})
 	go func() {
 		n, err := f.Write([]byte("0123456789"))
 		if n != 5 || err == nil {
 			t.Errorf("wrote %d, %v", n, err)
 		}
-		done <- err
+		close(done)
 	}()
 	if got, err := io.ReadAll(peer); string(got) != "01234" || err != nil {
 		t.Errorf("peer read %q, %v", got, err)

@@ -5,8 +5,9 @@ from pymssql import _mssql
 
 from client import batch, connection, describe
 from endpoint import FREETDS_ENCRYPTION, KNOWN_MODES
+from leaks import leak_cases
 from suite import Case, Skip
-from values import NUMBERS, TEN_MEGABYTES, digest, letters, pattern, show, state_leaks
+from values import NUMBERS, TEN_MEGABYTES, digest, letters, pattern, show
 
 
 def login_and_ask(endpoint, **change):
@@ -129,20 +130,6 @@ def many_statements(endpoint):
         return f"{text.count('[n]')} result sets {digest(text)}"
 
 
-def leak_case(name, needs, set_up, ask, clean):
-    def run(endpoint):
-        with connection(endpoint) as conn:
-            for sql in set_up:
-                said = batch(conn, sql)
-                assert "error(" not in said, f"{sql}: {said}"
-        with connection(endpoint) as conn:
-            said = batch(conn, ask)
-            for sql in clean:
-                batch(conn, sql)
-            return said
-    return Case("reconnect/" + name, run, needs)
-
-
 def left_handle(endpoint):
     with connection(endpoint) as conn:
         conn.execute_query("DECLARE @h int EXEC sp_prepare @h OUTPUT, N'@a int', N'SELECT @a AS secret' SELECT @h AS h")
@@ -198,7 +185,7 @@ CASES = [
     Case("results/large-20000-rows", large_result),
     Case("batch/large-text-100kb", large_text),
     Case("batch/many-statements", many_statements),
-    *(leak_case(*leak) for leak in state_leaks("drv_ft")),
+    *leak_cases("drv_ft", connection, batch),
     Case("reconnect/prepared-handle", left_handle, ["text_prepare"]),
     Case("reconnect/other-user", other_user),
     Case("cancel/between-rows", cancel_between_rows),

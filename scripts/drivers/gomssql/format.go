@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -100,7 +101,11 @@ func errorNumber(err error) int32 {
 	return 0
 }
 
+// descriptor is the part of error 3971 that differs from run to run.
+var descriptor = regexp.MustCompile(`Desc:[0-9a-f]+`)
+
 // oneLine makes a text fit into one tab-separated field.
 func oneLine(s string) string {
+	s = descriptor.ReplaceAllString(s, "Desc:*")
 	return strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(s)
 }

@@ -27,9 +27,11 @@ func stateLeaks(e endpoint) []stateLeak {
 		{name: "database", set: []string{"USE master"}, ask: "SELECT DB_NAME() AS db"},
 		{name: "context-info", needs: []string{"context_info"}, set: []string{"SET CONTEXT_INFO 0x0102"}, ask: "SELECT COALESCE(SUBSTRING(CONTEXT_INFO(), 1, 2), 0x0000) AS ci"},
 		{name: "session-context", needs: []string{"session_context"}, set: []string{"EXEC sp_set_session_context N'k', N'v'"}, ask: "SELECT CAST(SESSION_CONTEXT(N'k') AS nvarchar(10)) AS v"},
-		{name: "open-transaction", set: []string{"DROP TABLE IF EXISTS " + table, "CREATE TABLE " + table + " (a int NOT NULL)", "BEGIN TRAN", "INSERT INTO " + table + " (a) VALUES (1)"},
+		{
+			name: "open-transaction", set: []string{"DROP TABLE IF EXISTS " + table, "CREATE TABLE " + table + " (a int NOT NULL)", "BEGIN TRAN", "INSERT INTO " + table + " (a) VALUES (1)"},
 			ask:   "SELECT @@TRANCOUNT AS depth, COUNT(*) AS n FROM " + table,
-			clean: []string{"IF @@TRANCOUNT > 0 ROLLBACK", "DROP TABLE IF EXISTS " + table}},
+			clean: []string{"IF @@TRANCOUNT > 0 ROLLBACK", "DROP TABLE IF EXISTS " + table},
+		},
 		{name: "datefirst", set: []string{"SET DATEFIRST 2"}, ask: "SELECT @@DATEFIRST AS v"},
 		{name: "lock-timeout", set: []string{"SET LOCK_TIMEOUT 4321"}, ask: "SELECT @@LOCK_TIMEOUT AS v"},
 		{name: "rowcount", needs: []string{"rowcount"}, set: []string{"SET ROWCOUNT 1"}, ask: "SELECT 1 AS n UNION ALL SELECT 2 ORDER BY n"},
@@ -38,11 +40,15 @@ func stateLeaks(e endpoint) []stateLeak {
 		{name: "nocount", needs: []string{"options"}, set: []string{"SET NOCOUNT ON"}, ask: "SELECT @@OPTIONS & 512 AS v"},
 		{name: "ansi-nulls", needs: []string{"ansi_nulls"}, set: []string{"SET ANSI_NULLS OFF"}, ask: "SELECT @@OPTIONS & 32 AS v"},
 		{name: "implicit-transactions", needs: []string{"implicit_transactions"}, set: []string{"SET IMPLICIT_TRANSACTIONS ON"}, ask: "SELECT @@OPTIONS & 2 AS v"},
-		{name: "isolation", needs: []string{"isolation_view"}, set: []string{"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"},
-			ask: "SELECT CAST(transaction_isolation_level AS int) AS v FROM sys.dm_exec_sessions WHERE session_id = @@SPID"},
+		{
+			name: "isolation", needs: []string{"isolation_view"}, set: []string{"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"},
+			ask: "SELECT CAST(transaction_isolation_level AS int) AS v FROM sys.dm_exec_sessions WHERE session_id = @@SPID",
+		},
 		{name: "language", needs: []string{"language"}, set: []string{"SET LANGUAGE German"}, ask: "SELECT @@LANGUAGE AS v"},
-		{name: "app-lock", needs: []string{"applock"}, set: []string{"EXEC sp_getapplock @Resource = '" + prefix + "', @LockMode = 'Exclusive', @LockOwner = 'Session'"},
-			ask: "DECLARE @r int EXEC @r = sp_getapplock @Resource = '" + prefix + "', @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 10000 SELECT @r AS r EXEC sp_releaseapplock @Resource = '" + prefix + "', @LockOwner = 'Session'"},
+		{
+			name: "app-lock", needs: []string{"applock"}, set: []string{"EXEC sp_getapplock @Resource = '" + prefix + "', @LockMode = 'Exclusive', @LockOwner = 'Session'"},
+			ask: "DECLARE @r int EXEC @r = sp_getapplock @Resource = '" + prefix + "', @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 10000 SELECT @r AS r EXEC sp_releaseapplock @Resource = '" + prefix + "', @LockOwner = 'Session'",
+		},
 		{name: "error-state", set: []string{"SELECT 1/0"}, ask: "SELECT @@ERROR AS v"},
 	}
 }

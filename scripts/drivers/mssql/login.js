@@ -1,8 +1,7 @@
 'use strict';
 // Logins: every way that must work, and those that must not.
 
-const { knownModes } = require('../nodelib/endpoint.js');
-const { Skip } = require('../nodelib/suite.js');
+const { loginCases } = require('../nodelib/logins.js');
 const { batch, describeError, serverNumber, withPool } = require('./client.js');
 
 function loginAndAsk(endpoint, change) {
@@ -21,26 +20,6 @@ async function refusedLogin(endpoint, change) {
   throw new Error(`the login was accepted: ${text}`);
 }
 
-const cases = [
-  ...knownModes.map((mode) => ({
-    name: `login/encrypt-${mode}`,
-    run: async (endpoint) => {
-      if (mode === 'login') throw new Skip('the driver has no login-only encryption');
-      if (!endpoint.modes.includes(mode)) throw new Skip(`the endpoint does not offer encryption mode ${mode}`);
-      if (mode === 'strict' && !endpoint.certificateFile) throw new Skip('strict needs TDS_SERVER_CERT');
-      return loginAndAsk(endpoint, { mode });
-    },
-  })),
-  {
-    name: 'login/second-user',
-    run: async (endpoint) => {
-      if (!endpoint.user2) throw new Skip('TDS_USER2 is not set');
-      return loginAndAsk(endpoint, { user: endpoint.user2, password: endpoint.password2, database: endpoint.database2 });
-    },
-  },
-  { name: 'login/wrong-password', run: (endpoint) => refusedLogin(endpoint, { password: `not-${endpoint.password}` }) },
-  { name: 'login/unknown-user', run: (endpoint) => refusedLogin(endpoint, { user: 'no_such_user' }) },
-  { name: 'login/unknown-database', run: (endpoint) => refusedLogin(endpoint, { database: 'no_such_database' }) },
-];
+const cases = loginCases(loginAndAsk, refusedLogin);
 
 module.exports = { cases, loginAndAsk };

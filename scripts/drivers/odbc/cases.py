@@ -9,8 +9,9 @@ import pyodbc
 
 from client import batch, connection, describe, isql
 from endpoint import FREETDS_ENCRYPTION, KNOWN_MODES
+from leaks import leak_cases
 from suite import Case, Skip
-from values import NUMBERS, TEN_MEGABYTES, digest, letters, pattern, state_leaks
+from values import NUMBERS, TEN_MEGABYTES, digest, letters, pattern
 
 LONG_QUERY = "WAITFOR DELAY '00:00:20'"
 CANCEL_AFTER = 0.3  # seconds
@@ -172,20 +173,6 @@ def query_timeout(conn):
     return f"{state}, then {batch(conn, 'SELECT 1 AS one')}"
 
 
-def leak_case(name, needs, set_up, ask, clean):
-    def run(endpoint):
-        with connection(endpoint) as conn:
-            for sql in set_up:
-                said = batch(conn, sql)
-                assert "error(" not in said, f"{sql}: {said}"
-        with connection(endpoint) as conn:
-            said = batch(conn, ask)
-            for sql in clean:
-                batch(conn, sql)
-            return said
-    return Case("reconnect/" + name, run, needs)
-
-
 def thousand_connects(endpoint):
     for i in range(1000):
         try:
@@ -226,7 +213,7 @@ CASES = [
     on("results/large-20000-rows", large_result),
     on("results/large-abandoned", abandoned),
     on("batch/large-text-100kb", large_text),
-    *(leak_case(*leak) for leak in state_leaks("drv_odbc")),
+    *leak_cases("drv_odbc", connection, batch),
     on("cancel/running-query", cancel_running, ["waitfor"]),
     on("cancel/query-timeout", query_timeout, ["waitfor"]),
     Case("connect/1000-in-a-row", thousand_connects),

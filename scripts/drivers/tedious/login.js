@@ -1,9 +1,8 @@
 'use strict';
 // Logins: every way that must work, and those that must not.
 
-const { knownModes } = require('../nodelib/endpoint.js');
 const { describeError, formatText, formatValue } = require('../nodelib/format.js');
-const { Skip } = require('../nodelib/suite.js');
+const { loginCases } = require('../nodelib/logins.js');
 const { letters } = require('../nodelib/values.js');
 const { TYPES } = require('tedious');
 const { batch, execute, isServerError, withConnection } = require('./client.js');
@@ -36,23 +35,7 @@ function packetSize(size) {
 }
 
 const cases = [
-  ...knownModes.map((mode) => ({
-    name: `login/encrypt-${mode}`,
-    run: async (endpoint) => {
-      if (mode === 'login') throw new Skip('the driver has no login-only encryption');
-      if (!endpoint.modes.includes(mode)) throw new Skip(`the endpoint does not offer encryption mode ${mode}`);
-      if (mode === 'strict' && !endpoint.certificateFile) throw new Skip('strict needs TDS_SERVER_CERT');
-      return loginAndAsk(endpoint, { mode });
-    },
-  })),
-  {
-    name: 'login/second-user',
-    run: async (endpoint) => {
-      if (!endpoint.user2) throw new Skip('TDS_USER2 is not set');
-      return loginAndAsk(endpoint, { user: endpoint.user2, password: endpoint.password2, database: endpoint.database2 });
-    },
-  },
-  { name: 'login/wrong-password', run: (endpoint) => refusedLogin(endpoint, { password: `not-${endpoint.password}` }) },
+  ...loginCases(loginAndAsk, refusedLogin),
   {
     name: 'login/wrong-password-after-good',
     run: async (endpoint) => {
@@ -60,8 +43,6 @@ const cases = [
       return refusedLogin(endpoint, { password: `${endpoint.password}x` });
     },
   },
-  { name: 'login/unknown-user', run: (endpoint) => refusedLogin(endpoint, { user: 'no_such_user' }) },
-  { name: 'login/unknown-database', run: (endpoint) => refusedLogin(endpoint, { database: 'no_such_database' }) },
   { name: 'login/packet-size-512', run: packetSize(512) },
   { name: 'login/packet-size-32767', run: packetSize(32767) },
   { name: 'login/read-only-intent', run: (endpoint) => loginAndAsk(endpoint, { options: { readOnlyIntent: true } }) },
