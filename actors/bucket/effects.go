@@ -134,7 +134,7 @@ func (g *Governor) dial(r *Request) {
 			conn.Born = start // so that a target changed meanwhile is noticed
 			cfg.Metrics.LoginSeconds.Update(time.Since(start).Seconds())
 			conn.Watch(g.watcher, func() {
-				if g.self.Tell(died{conn}) != nil { // the watcher must not wait for room
+				if errors.Is(g.self.Tell(died{conn}), actor.ErrFull) { // the watcher must not wait for room
 					g.work(func() Msg { return died{conn} })
 				}
 			})

@@ -55,7 +55,11 @@ type Lease struct {
 func (l *Lease) Begin() { l.begun.Store(true) }
 
 // Freed says that the socket opened within a dedicated lease is closed.
-func (l *Lease) Freed() { l.free.Do(func() { close(l.freed) }) }
+func (l *Lease) Freed() {
+	if l.freed != nil {
+		l.free.Do(func() { close(l.freed) })
+	}
+}
 
 // holds tells whether a socket may be open within a dedicated lease.
 func (l *Lease) holds() bool {

@@ -38,6 +38,7 @@ type Env struct {
 	// Ports counts the goroutines that serve sockets.
 	Ports    sync.WaitGroup
 	sessions registry
+	dozer    atomic.Pointer[dozer]
 	conns    atomic.Int64
 	wrapped  *tls.Config // TLS for TDS 7.x
 }

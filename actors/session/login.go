@@ -11,6 +11,7 @@ import (
 
 	"sluice/actors/actor"
 	"sluice/actors/bucket"
+	"sluice/actors/refusal"
 	"sluice/tds"
 )
 
@@ -159,6 +160,9 @@ func (p *port) prelogin(conn net.Conn, strict bool) (net.Conn, error) {
 	if _, err := conn.Write(msg); err != nil {
 		return nil, err
 	}
+	if !agreed && p.env.TLSRequired {
+		p.refuseClear(conn)
+	}
 	if !agreed {
 		return nil, drop("encryption", fmt.Errorf("the client asked for encryption %d, the answer was %d", ask.Encryption, answer.Encryption))
 	}
@@ -187,6 +191,20 @@ func (p *port) prelogin(conn net.Conn, strict bool) (net.Conn, error) {
 const maxLogin = 20 << 10
 
 var loginBuffers = sync.Pool{New: func() any { return new([maxLogin]byte) }}
+
+// refuseClear tells a client that goes on without the encryption it was told is
+// required, as some do. Most hang up by themselves.
+func (p *port) refuseClear(conn net.Conn) {
+	_ = p.tcp.SetReadDeadline(time.Now().Add(clearLoginWithin))
+	if _, err := p.readLogin(conn); err == nil {
+		p.client.conn = conn
+		p.tell(&refusal.Error{Cause: refusal.EncryptionRequired, Node: p.env.Node})
+	}
+}
+
+// clearLoginWithin is how long a client that was told to encrypt may take to
+// send its login in clear, to be told again.
+const clearLoginWithin = time.Second
 
 func (p *port) readLogin(conn net.Conn) (*tds.Login7, error) {
 	var head [tds.HeaderSize]byte

@@ -109,6 +109,6 @@ func (p *port) clientLost(err error) {
 	_ = p.backend.Net.SetReadDeadline(time.Now().Add(p.env.CleanTimeout))
 	if cancel {
 		// If the write fails the reader of the response finds out as well.
-		_, _ = p.server.conn.Write(tds.AppendAttention(nil))
+		_ = p.server.send(tds.AppendAttention(nil))
 	}
 }

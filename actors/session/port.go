@@ -34,7 +34,8 @@ func (p phase) String() string {
 // client waiting longer than watchAfter does a second one look for an
 // attention, or for the client leaving. When the response ends, the one that
 // watches the client goes on as the one goroutine, and the one that read the
-// server ends: nobody's read has to be broken off.
+// server ends: nobody's read has to be broken off. A session whose client has
+// been idle for a while has no goroutine at all.
 type port struct {
 	env   *Env
 	actor Ref
@@ -60,9 +61,12 @@ type port struct {
 	watching  bool      // the other goroutine reads the client
 	awaiting  bool      // a response is being read and nobody reads the client: one may start to
 	draining  bool
+	drainFor  refusal.Cause
 	dead      bool // the server has hung up, as the bucket says
 	used      bool // something was sent to the backend
 	timer     *time.Timer
+	armed     bool // timer runs
+	doze      doze
 	ended     bool
 	relaying  bool       // a relayed login holds a socket that end cannot see
 	farewell  *portEnded // told when relaying is over
@@ -76,9 +80,9 @@ type port struct {
 type identity struct{ user, database, app, host string }
 
 // watchAfter is how long a response may take before the client is watched for
-// an attention. Most responses are quicker and pay only for a timer that is
-// set and stopped.
-const watchAfter = 3 * time.Millisecond
+// an attention. Most responses are quicker; for them not even the timer is
+// touched.
+const watchAfter = 20 * time.Millisecond
 
 // setPhase must be called with mu held. A session that has ended stays so.
 func (p *port) setPhase(ph phase) {
@@ -94,7 +98,13 @@ func (p *port) readClient() {
 	for {
 		h, packet, err := p.client.packet()
 		if err != nil {
-			p.clientLost(err)
+			disturbed, asleep := p.drowsy(err)
+			if disturbed && !asleep {
+				continue
+			}
+			if !asleep {
+				p.clientLost(err)
+			}
 			return
 		}
 		if !p.clientPacket(h, packet) {
@@ -107,6 +117,7 @@ func (p *port) readClient() {
 // false if this goroutine is no longer the one that reads the client.
 func (p *port) clientPacket(h tds.Header, packet []byte) bool {
 	p.mu.Lock()
+	p.settleDown()
 	switch {
 	case p.phase == phaseDone:
 		p.mu.Unlock()
@@ -215,7 +226,7 @@ func (p *port) forward(h tds.Header) error {
 			n += next.Length
 			eom = next.EOM()
 		}
-		if err := writePackets(p.server.conn, p.client.buffered()[:n]); err != nil {
+		if err := p.server.send(p.client.buffered()[:n]); err != nil {
 			p.unwritable(eom, err)
 			return err
 		}
@@ -262,6 +273,7 @@ func (p *port) end(how bucket.GiveBack, err error) {
 	if p.timer != nil {
 		p.timer.Stop()
 	}
+	p.stopDozing()
 	own := p.backend
 	if p.lease != nil && p.lease.Conn != nil {
 		own = nil // the bucket's to clean or close
@@ -278,6 +290,7 @@ func (p *port) end(how bucket.GiveBack, err error) {
 	}
 	if own != nil {
 		own.Close()
+		p.lease.Freed()
 	}
 	p.bid(last)
 }

@@ -10,16 +10,21 @@ import (
 // registry knows the sessions of a node, for draining and ending them.
 type registry struct {
 	mu   sync.Mutex
-	refs map[actor.ID]Ref
+	refs map[actor.ID]member
 }
 
-func (r *registry) add(s Ref) {
+type member struct {
+	ref  Ref
+	port *port
+}
+
+func (r *registry) add(s Ref, p *port) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.refs == nil {
-		r.refs = map[actor.ID]Ref{}
+		r.refs = map[actor.ID]member{}
 	}
-	r.refs[s.ID()] = s
+	r.refs[s.ID()] = member{s, p}
 }
 
 func (r *registry) remove(id actor.ID) {
@@ -33,9 +38,19 @@ func (r *registry) all() []Ref {
 	defer r.mu.Unlock()
 	refs := make([]Ref, 0, len(r.refs))
 	for _, s := range r.refs {
-		refs = append(refs, s)
+		refs = append(refs, s.ref)
 	}
 	return refs
+}
+
+func (r *registry) ports() []*port {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ports := make([]*port, 0, len(r.refs))
+	for _, s := range r.refs {
+		ports = append(ports, s.port)
+	}
+	return ports
 }
 
 // DrainAll lets every session end when its client is idle.
@@ -59,8 +74,8 @@ func KillOne(e *Env, id actor.ID, cause refusal.Cause) (ok bool) {
 	e.sessions.mu.Lock()
 	s, ok := e.sessions.refs[id]
 	e.sessions.mu.Unlock()
-	if ok && s.Tell(Kill{cause}) != nil {
-		s.Stop(&refusal.Error{Cause: cause, Node: e.Node})
+	if ok && s.ref.Tell(Kill{cause}) != nil {
+		s.ref.Stop(&refusal.Error{Cause: cause, Node: e.Node})
 	}
 	return ok
 }

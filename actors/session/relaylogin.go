@@ -31,6 +31,16 @@ func (p *port) relayLogin(l *bucket.Lease) {
 	login := relayedLogin(hello)
 	_, fedAuth := hello.Feature(tds.FeatureFedAuth)
 	defer p.endRelaying()
+	var w *backend.Wire
+	handedOver := false // to the port, whose end closes it
+	defer func() {
+		if !handedOver {
+			if w != nil {
+				w.Close()
+			}
+			l.Freed()
+		}
+	}()
 	w, err := backend.Open(ctx, l.Target, l.Target.Address, fedAuth)
 	if err != nil {
 		p.endRelay(&refusal.Error{Cause: refusal.BackendUnavailable, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
@@ -38,16 +48,15 @@ func (p *port) relayLogin(l *bucket.Lease) {
 	}
 	echoFedAuth(&login, w.PreLogin)
 	if err := w.SendLogin(&login); err != nil {
-		w.Close()
 		p.endRelay(&refusal.Error{Cause: refusal.BackendUnavailable, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
 		return
 	}
 	conn := w.Conn(p.tokens)
 	conn.Watch(p.env.Watcher, func() { _ = p.actor.Tell(backendDied{l}) })
 	if p.begin(l, conn) == nil {
-		conn.Close()
 		return
 	}
+	handedOver = true
 	p.endRelaying() // from here on end closes the connection
 	p.mu.Lock()
 	p.setPhase(phaseLoginRelay)
@@ -103,6 +112,10 @@ func (p *port) relayLeg(conn *backend.Conn, m tds.Message, hello *tds.Login7) (d
 		p.hello = nil
 		p.setPhase(phaseIdle)
 		p.mu.Unlock()
+		if hello.NewPassword != "" {
+			// If it does not arrive, the old password goes on to work until reverify_after.
+			_ = p.bucket.Governor.Tell(bucket.Forget{User: hello.UserName})
+		}
 		p.env.Metrics.LoginSeconds.Update(time.Since(p.born).Seconds())
 	}
 	msg := tds.AppendMessage(nil, tds.PacketReply, 0, m.SPID, tds.DefaultPacketSize, m.Payload)

@@ -55,7 +55,7 @@ func (p *port) relayResponse() bool {
 		}
 		// The client's goroutine may set discard at any time; writing to a
 		// client that is gone does no harm.
-		if err := writePackets(p.client.conn, p.server.buffered()[:n]); err != nil && !p.stopWriting() {
+		if err := p.client.send(p.server.buffered()[:n]); err != nil && !p.stopWriting() {
 			return false
 		}
 		p.server.take(n)
@@ -144,9 +144,6 @@ func (p *port) messageEnd(start time.Time) (done, again bool) {
 	}
 	handOver := p.watching
 	p.watching, p.awaiting = false, false
-	if p.timer != nil && !handOver {
-		p.timer.Stop()
-	}
 	leave := p.draining && !p.inTx.Load() || p.unsure
 	if leave {
 		// Who watches the client must not send the server another request.
@@ -212,19 +209,35 @@ func (p *port) awaitResponse(more bool) {
 	case more:
 		p.spawnWatcher()
 	case p.timer == nil:
-		p.timer = time.AfterFunc(watchAfter, func() {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.spawnWatcher()
-		})
-	default:
+		p.armed = true
+		p.timer = time.AfterFunc(watchAfter, p.watchDue)
+	case !p.armed:
+		p.armed = true
 		p.timer.Reset(watchAfter)
 	}
 }
 
+// watchDue is called when the timer fires. The timer is not stopped when a
+// response ends, nor set anew for each: it runs out, and then finds no response
+// awaited, or one so young that it is set for the rest of its time.
+func (p *port) watchDue() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.armed = false
+	if !p.awaiting {
+		return
+	}
+	if left := watchAfter - time.Since(p.since); left > 0 {
+		p.armed = true
+		p.timer.Reset(left)
+		return
+	}
+	p.spawnWatcher()
+}
+
 // spawnWatcher starts the second goroutine. It must be called with mu held. A
-// timer that fired as its response ended finds awaiting unset, or set by the
-// next response: never is it set while a request is being read.
+// timer that fired as its response ended finds awaiting unset: it is never set
+// while a request is being read.
 func (p *port) spawnWatcher() {
 	if !p.awaiting || p.phase != phaseBusy || p.discard {
 		return

@@ -45,13 +45,13 @@ func (p *port) serve(l *bucket.Lease) {
 // catchUp does what could not be done while the login was being answered.
 func (p *port) catchUp() {
 	p.mu.Lock()
-	dead, draining := p.dead, p.draining
+	dead, draining, cause := p.dead, p.draining, p.drainFor
 	p.mu.Unlock()
 	switch {
 	case dead:
 		p.backendDied()
 	case draining:
-		p.drain()
+		p.drain(cause)
 	}
 }
 
@@ -112,6 +112,7 @@ func (p *port) interrupt(cause error) {
 	}
 	p.mu.Unlock()
 	_ = p.tcp.Close()
+	p.awake() // to find that out
 }
 
 // abandon closes the sockets that nobody else would when the actor has
@@ -130,18 +131,23 @@ func (p *port) abandon(reason error) {
 	_ = p.tcp.Close()
 	if own != nil {
 		own.Abort()
+		p.lease.Freed()
 	}
+	p.awake()
 }
 
 // drain closes the client's connection now if it is idle outside a
 // transaction, else when it next is.
-func (p *port) drain() {
+func (p *port) drain(cause refusal.Cause) {
 	p.mu.Lock()
-	p.draining = true
+	if cause == 0 {
+		cause = refusal.Draining
+	}
+	p.draining, p.drainFor = true, cause
 	idle := p.phase == phaseIdle && !p.inTx.Load() || p.phase == phaseLogin && p.hello == nil
 	p.mu.Unlock()
 	if idle {
-		p.interrupt(&refusal.Error{Cause: refusal.Draining, Node: p.env.Node})
+		p.interrupt(&refusal.Error{Cause: cause, Node: p.env.Node})
 	}
 }
 

@@ -23,7 +23,7 @@ type Msg interface{ sessionMsg() }
 
 // Drain makes the session end as soon as its client is idle outside a
 // transaction.
-type Drain struct{}
+type Drain struct{ Cause refusal.Cause } // 0 is refusal.Draining
 
 // Kill ends the session now.
 type Kill struct{ Cause refusal.Cause }
@@ -70,7 +70,7 @@ var options = actor.With(actor.Mailbox(16))
 // Started implements actor.Starter.
 func (s *Session) Started(c *actor.Context[Msg]) {
 	s.id = c.Self().ID()
-	s.env.sessions.add(c.Self())
+	s.env.sessions.add(c.Self(), s.port)
 	if d := s.env.Routing.Load().SessionTimeout; d > 0 {
 		c.After(d, expired{})
 	}
@@ -79,7 +79,7 @@ func (s *Session) Started(c *actor.Context[Msg]) {
 // Receive implements actor.Actor.
 func (s *Session) Receive(c *actor.Context[Msg], m Msg) {
 	if _, ok := m.(expired); ok {
-		m = Drain{} // closed at its next idle moment, never in the middle
+		m = Drain{refusal.SessionExpired} // closed at its next idle moment, never in the middle
 	}
 	if e, ok := m.(portEnded); ok {
 		s.logEnd(e.err)
@@ -104,6 +104,7 @@ func (s *Session) do(c *actor.Context[Msg], e effect) {
 		s.acquire(c, e.login.login)
 	case doServe:
 		if e.lease.Conn == nil {
+			e.lease.Begin()
 			s.port.beginRelay()
 			s.port.goServe(func() { s.port.relayLogin(e.lease) })
 		} else {
@@ -119,7 +120,7 @@ func (s *Session) do(c *actor.Context[Msg], e effect) {
 	case doEndPort:
 		s.port.interrupt(e.cause)
 	case doDrainPort:
-		s.port.drain()
+		s.port.drain(e.cause)
 	case doBackendDied:
 		s.port.goServe(s.port.backendDied)
 	case doStop:

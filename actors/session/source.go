@@ -1,7 +1,6 @@
 package session
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -150,35 +149,4 @@ func (s *source) packet() (tds.Header, []byte, error) {
 			return tds.Header{}, nil, err
 		}
 	}
-}
-
-// maxRecord is the most that is written to a TLS connection at once: a record,
-// which is to hold whole packets.
-const maxRecord = 16 << 10
-
-// writePackets writes whole packets. Over TLS no record ends inside a packet,
-// unless the packet is larger than a record.
-func writePackets(conn net.Conn, b []byte) error {
-	if _, ok := conn.(*tls.Conn); !ok || len(b) <= maxRecord {
-		_, err := conn.Write(b)
-		return err
-	}
-	for len(b) > 0 {
-		n := 0
-		for n < len(b) {
-			h, err := tds.ParseHeader(b[n:])
-			if err != nil {
-				return err
-			}
-			if n > 0 && n+h.Length > maxRecord {
-				break
-			}
-			n += h.Length
-		}
-		if _, err := conn.Write(b[:n]); err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return nil
 }

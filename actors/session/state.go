@@ -12,6 +12,7 @@ type state struct {
 	lease    *bucket.Lease
 	ending   bool // the port was told to end, or has ended
 	draining bool
+	drainFor refusal.Cause // 0 is a drain of the node
 }
 
 type stage uint8
@@ -38,9 +39,9 @@ type (
 		lease *bucket.Lease
 		how   bucket.GiveBack
 	}
-	doEndPort     struct{ cause error } // close the client now
-	doDrainPort   struct{}              // close the client when it is idle
-	doBackendDied struct{}              // close the client unless a response will tell it
+	doEndPort     struct{ cause error }         // close the client now
+	doDrainPort   struct{ cause refusal.Cause } // close the client when it is idle
+	doBackendDied struct{}                      // close the client unless a response will tell it
 	doStop        struct{ reason error }
 )
 
@@ -71,14 +72,14 @@ func (s *state) step(m Msg) []effect {
 			return []effect{doBackendDied{}}
 		}
 	case Drain:
-		s.draining = true
+		s.draining, s.drainFor = true, m.Cause
 		switch s.stage {
 		case stageLogin:
-			return []effect{doDrainPort{}}
+			return []effect{doDrainPort{m.Cause}}
 		case stageAcquiring:
 			// Who waits is let through: it was here before the drain began.
 		case stageServing:
-			return []effect{doDrainPort{}}
+			return []effect{doDrainPort{m.Cause}}
 		}
 	case Kill:
 		if s.stage != stageEnded && !s.ending {
@@ -109,7 +110,7 @@ func (s *state) granted(m granted) []effect {
 	s.stage, s.lease = stageServing, l
 	out := []effect{doServe{l}}
 	if s.draining {
-		out = append(out, doDrainPort{})
+		out = append(out, doDrainPort{s.drainFor})
 	}
 	return out
 }

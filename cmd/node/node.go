@@ -139,6 +139,9 @@ func (n *node) start() error {
 		return fmt.Errorf("listen for clients: %w", err)
 	}
 	n.listener, n.addrs["tds"] = l, l.Addr()
+	if err := n.env.StartDozing(); err != nil {
+		return err
+	}
 	n.accepts.Go(n.accept)
 	n.log.Info("serving", "tds", l.Addr().String(), "buckets", len(n.buckets), "node", n.env.Node, "version", version,
 		"ledger", "in memory: this node alone keeps the limits")
@@ -260,9 +263,10 @@ func (n *node) close() {
 	session.KillAll(n.env, refusal.Draining)
 	n.closeBuckets(ctx)
 	_ = n.system.Shutdown(ctx, errors.New("the node is shutting down"))
+	n.env.StopDozing()
 	n.env.Ports.Wait()
-	n.workers.Wait()
 	n.watcher.Close()
+	n.workers.Wait()
 	for _, s := range n.servers {
 		_ = s.Close()
 	}
