@@ -13,11 +13,11 @@ type doze struct {
 	key, fd   int32  // of by
 }
 
-// disturb breaks off the read of a client that has been idle for dozeAfter.
-func (p *port) disturb(now time.Time) {
+// disturb breaks off the read of a client that has been idle for long enough.
+func (p *port) disturb(now time.Time, after time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.phase != phaseIdle || p.doze.disturbed || p.doze.by != nil || now.Sub(p.since) < dozeAfter {
+	if p.phase != phaseIdle || p.doze.disturbed || p.doze.by != nil || now.Sub(p.since) < after {
 		return
 	}
 	p.doze.disturbed = true

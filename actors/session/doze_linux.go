@@ -8,17 +8,11 @@ import (
 	"time"
 )
 
-// dozeAfter is how long a client is idle before its session gives up its
-// goroutine, and dozeSweep how often such sessions are looked for.
-const (
-	dozeAfter = time.Second
-	dozeSweep = 500 * time.Millisecond
-)
-
 // dozer waits for the clients of sessions that have been idle for a while, in
 // place of a goroutine of each: a goroutine's stack, once it has grown to serve
 // a request, is half of what an idle session costs.
 type dozer struct {
+	after time.Duration // how long a client is idle before its session gives up its goroutine
 	epoll int
 	quit  chan struct{}
 	loops sync.WaitGroup
@@ -34,13 +28,14 @@ type dozing struct {
 	port *port
 }
 
-// StartDozing lets idle sessions give up their goroutines until StopDozing.
-func (e *Env) StartDozing() error {
+// StartDozing lets sessions whose client has been idle for the given time give
+// up their goroutines, until StopDozing.
+func (e *Env) StartDozing(after time.Duration) error {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return fmt.Errorf("epoll: %w", err)
 	}
-	d := &dozer{epoll: fd, quit: make(chan struct{}), asleep: map[int32]dozing{}}
+	d := &dozer{after: after, epoll: fd, quit: make(chan struct{}), asleep: map[int32]dozing{}}
 	e.dozer.Store(d)
 	d.loops.Go(d.wait)
 	d.loops.Go(func() { d.sweep(e) })
@@ -62,7 +57,7 @@ func (e *Env) StopDozing() {
 
 // sweep disturbs the readers of idle clients.
 func (d *dozer) sweep(e *Env) {
-	tick := time.NewTicker(dozeSweep)
+	tick := time.NewTicker(d.after / 2)
 	defer tick.Stop()
 	for {
 		select {
@@ -70,7 +65,7 @@ func (d *dozer) sweep(e *Env) {
 			return
 		case now := <-tick.C:
 			for _, p := range e.sessions.ports() {
-				p.disturb(now)
+				p.disturb(now, d.after)
 			}
 		}
 	}
@@ -85,8 +80,7 @@ func (d *dozer) wait() {
 			return
 		default:
 		}
-		// The time-out bounds how long StopDozing has to wait.
-		n, err := syscall.EpollWait(d.epoll, events, int(dozeSweep/time.Millisecond))
+		n, err := syscall.EpollWait(d.epoll, events, int(stopWithin/time.Millisecond))
 		if err != nil && !errors.Is(err, syscall.EINTR) {
 			return
 		}
@@ -100,6 +94,9 @@ func (d *dozer) wait() {
 		}
 	}
 }
+
+// stopWithin bounds how long StopDozing has to wait.
+const stopWithin = 200 * time.Millisecond
 
 // add registers a client to be waited for, once.
 func (d *dozer) add(p *port) (key, fd int32, ok bool) {

@@ -4,12 +4,10 @@ package session
 
 import "time"
 
-const dozeAfter = time.Second
-
 type dozer struct{}
 
 // StartDozing does nothing on this system: idle sessions keep their goroutine.
-func (e *Env) StartDozing() error { return nil }
+func (e *Env) StartDozing(time.Duration) error { return nil }
 
 // StopDozing ends what StartDozing began.
 func (e *Env) StopDozing() {}

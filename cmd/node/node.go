@@ -139,7 +139,7 @@ func (n *node) start() error {
 		return fmt.Errorf("listen for clients: %w", err)
 	}
 	n.listener, n.addrs["tds"] = l, l.Addr()
-	if err := n.env.StartDozing(); err != nil {
+	if err := n.env.StartDozing(dozeAfter); err != nil {
 		return err
 	}
 	n.accepts.Go(n.accept)
@@ -285,6 +285,10 @@ func (n *node) closeBuckets(ctx context.Context) {
 		}
 	}
 }
+
+// dozeAfter is how long a client is idle before its session gives up its
+// goroutine. Shorter saves little memory and costs busy clients time.
+const dozeAfter = time.Second
 
 // closeTimeout bounds an orderly end.
 const closeTimeout = 10 * time.Second
