@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -92,7 +93,7 @@ func TestCloseWaitsForTheServer(t *testing.T) {
 	c := &Conn{Net: ours, tcp: ours}
 	closed := make(chan struct{})
 	go func() { c.Close(); close(closed) }()
-	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Fatalf("the server saw %v", err)
 	}
 	select {
@@ -122,7 +123,7 @@ func TestCloseOverAPipe(t *testing.T) {
 		t.Error("dead")
 	}
 	c.Close()
-	if _, err := b.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := b.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -41,7 +41,7 @@ func TestLoginsAndEncryption(t *testing.T) {
 				cfg.TLS = n.clientTLS()
 			}
 			c := tc.node.connect(cfg)
-			defer c.Close()
+			defer func() { _ = c.Close() }()
 			for range 3 {
 				if r := query(t, c, "SELECT n"); r.Rows != 1 {
 					t.Errorf("%d rows", r.Rows)

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -278,9 +279,7 @@ func closed(t testing.TB, c *tdstest.Client) {
 }
 
 func asTimeout(err error, ne *net.Error) bool {
-	e, ok := err.(net.Error)
-	*ne = e
-	return ok && e.Timeout()
+	return errors.As(err, ne) && (*ne).Timeout()
 }
 
 // numbers are those of a response's errors.

@@ -152,7 +152,7 @@ func TestRelayDribbling(t *testing.T) {
 	slow := tdstest.NewFaultConn(raw)
 	slow.Dribble = true
 	c := tdstest.NewClient(slow)
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if err := c.Connect(credentials()); err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,10 @@ func leg(blob string) tdstest.Step {
 }
 
 func integrated() tds.Login7 {
-	return tds.Login7{Version: tds.V74, OptionFlags2: tds.LoginIntegratedSecurity, SSPI: []byte("negotiate"), Database: "db",
-		Features: []tds.Feature{{ID: tds.FeatureSessionRecovery}, {ID: tds.FeatureUTF8Support, Data: []byte{1}}}}
+	return tds.Login7{
+		Version: tds.V74, OptionFlags2: tds.LoginIntegratedSecurity, SSPI: []byte("negotiate"), Database: "db",
+		Features: []tds.Feature{{ID: tds.FeatureSessionRecovery}, {ID: tds.FeatureUTF8Support, Data: []byte{1}}},
+	}
 }
 
 // greet sends a PRELOGIN.
@@ -41,8 +43,10 @@ func sspi(t *testing.T, r tdstest.Response, err error) string {
 }
 
 func TestRelayedLogin(t *testing.T) {
-	s := newServer(t, tdstest.Script{plainBegin(), leg("challenge"), tdstest.Expect(tds.PacketSSPI, nil), leg("more"),
-		tdstest.Expect(tds.PacketSSPI, nil), tdstest.LoginOK(), loop(interruptible(inTwo))})
+	s := newServer(t, tdstest.Script{
+		plainBegin(), leg("challenge"), tdstest.Expect(tds.PacketSSPI, nil), leg("more"),
+		tdstest.Expect(tds.PacketSSPI, nil), tdstest.LoginOK(), loop(interruptible(inTwo)),
+	})
 	n := startNode(t, s.Addr(), nil)
 	for round := 1; round <= 2; round++ {
 		c := n.dial()

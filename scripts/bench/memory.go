@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 const measureMemory = "memory of an idle session"
@@ -69,6 +70,13 @@ func idleSessions(ctx context.Context, r *report, name string, s subject, count 
 	if err != nil {
 		return err
 	}
+	// A session is idle once its client has been silent for a while, not in the
+	// moment after its last response.
+	select {
+	case <-time.After(idleFor):
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	after, err := s.weigh(ctx)
 	if err != nil {
 		return err
@@ -82,6 +90,9 @@ func idleSessions(ctx context.Context, r *report, name string, s subject, count 
 	r.add(measureMemory, name, "resident", "bytes", each(after.resident, before.resident))
 	return nil
 }
+
+// idleFor is how long sessions have been silent when they are weighed.
+const idleFor = 3 * time.Second
 
 // openSessions opens count sessions, some at a time, and runs a statement on
 // each. It returns those that were opened even if one failed.
