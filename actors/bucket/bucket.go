@@ -11,6 +11,7 @@ import (
 	"sluice/actors/backend"
 	"sluice/actors/queue"
 	"sluice/actors/refusal"
+	"sluice/tds"
 )
 
 // Msg is a message to a governor.
@@ -50,9 +51,20 @@ type Configure struct {
 	Settings Settings
 	Target   *backend.Target
 	Queue    QueueSettings
+	Warm     *Warm
 	// Recycle closes connections that were opened with the old target as they
 	// become idle.
 	Recycle bool
+}
+
+// Warm is a login with credentials of the bucket's own.
+type Warm struct {
+	Login  *tds.Login7
+	Key    backend.Key
+	Digest Digest
+	// Guess says that the login's shape (application name, options, features)
+	// is nobody's yet: the first client with these credentials gives its own.
+	Guess bool
 }
 
 // QueueSettings bound waiting.

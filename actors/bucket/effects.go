@@ -9,6 +9,7 @@ import (
 	"sluice/actors/backend"
 	"sluice/actors/queue"
 	"sluice/actors/refusal"
+	"sluice/tds"
 )
 
 // run carries out effects, and those that they cause, in order.
@@ -123,9 +124,15 @@ func (g *Governor) refuse(c *actor.Context[Msg], e doRefuse) {
 func (g *Governor) dial(r *Request) {
 	cfg := g.cfg
 	target := cfg.Target
-	login, key, sum := cfg.Warm, cfg.WarmKey, cfg.WarmDigest
+	var (
+		login *tds.Login7
+		key   backend.Key
+		sum   Digest
+	)
 	if r != nil {
 		login, key, sum = r.Login, r.Key, r.Digest
+	} else {
+		login, key, sum = cfg.Warm.Login, cfg.Warm.Key, cfg.Warm.Digest
 	}
 	g.work(func() Msg {
 		start := time.Now()

@@ -24,13 +24,10 @@ type Config struct {
 	Settings Settings
 	Queue    QueueSettings
 	Target   *backend.Target
-	// Warm is the login for MinIdle connections; nil leaves them to clients'
-	// logins.
-	Warm       *tds.Login7
-	WarmDigest Digest
-	WarmKey    backend.Key
-	Metrics    *Metrics
-	Log        *slog.Logger
+	// Warm opens connections for MinIdle; nil leaves them to clients' logins.
+	Warm    *Warm
+	Metrics *Metrics
+	Log     *slog.Logger
 
 	// What is done to connections; tests put their own here.
 	dial  func(context.Context, *backend.Target, *tds.Login7, backend.Key) (*backend.Conn, error)
@@ -227,11 +224,30 @@ func (g *Governor) dialDone(c *actor.Context[Msg], m dialed, now time.Time) {
 	} else {
 		g.cfg.Metrics.Gauges.Failure.Store(nil)
 	}
+	if m.err == nil && m.req != nil {
+		g.learn(c, m.req)
+	}
 	if m.req == nil {
 		g.run(c, g.state.warmed(m.user, m.sum, m.conn, m.err, now))
 		return
 	}
 	g.run(c, g.state.dialed(m.req, m.conn, m.err, now))
+}
+
+// learn gives the login for MinIdle the shape of the first client that has the
+// same credentials: what its driver fixes at login, such as application name
+// and feature extensions, decides which clients a connection fits. Connections
+// of the guessed shape make room for such ones.
+func (g *Governor) learn(c *actor.Context[Msg], r *Request) {
+	w := g.cfg.Warm
+	if w == nil || !w.Guess || r.Digest != w.Digest {
+		return
+	}
+	login := *r.Login
+	g.cfg.Warm = &Warm{Login: &login, Key: r.Key, Digest: w.Digest}
+	if r.Key != w.Key {
+		g.run(c, g.state.closeIdleOf(w.Key, "fits no client"))
+	}
 }
 
 func (g *Governor) dialFailed(m dialed) {
@@ -303,6 +319,9 @@ func (g *Governor) configure(c *actor.Context[Msg], m Configure) {
 		}
 	}
 	g.cfg.Settings, g.cfg.Queue = m.Settings, m.Queue
+	if w := g.cfg.Warm; w == nil || m.Warm == nil || w.Digest != m.Warm.Digest {
+		g.cfg.Warm = m.Warm // else what was learnt of clients stays
+	}
 	_ = g.queue.Tell(queue.SetLimit[*Request]{Limit: m.Queue.MaxSize})
 	g.run(c, g.state.configure(m.Settings))
 }

@@ -270,7 +270,7 @@ func TestMinIdleAndChecks(t *testing.T) {
 		r := newRig(t, Settings{Limit: 4, MinIdle: 2, MaxIdleTime: 5 * time.Second, CheckEvery: 2 * time.Second}, QueueSettings{},
 			func(c *Config) {
 				warm := request(0, "ann", "db", "p")
-				c.Warm, c.WarmKey, c.WarmDigest = warm.Login, warm.Key, warm.Digest
+				c.Warm = &Warm{Login: warm.Login, Key: warm.Key, Digest: warm.Digest}
 			})
 		<-time.After(100 * time.Millisecond)
 		if i := r.info(); i.Open != 2 || i.Idle != 2 {

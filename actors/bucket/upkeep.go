@@ -2,6 +2,8 @@ package bucket
 
 import (
 	"time"
+
+	"sluice/actors/backend"
 )
 
 // tick does what is due by the clock: expiry of idle connections beyond
@@ -65,6 +67,15 @@ func (s *state) closeIdle(why string) []effect {
 	var out []effect
 	for s.idle.len() > 0 {
 		out = append(out, s.close(s.idle.takeOldest(), why))
+	}
+	return out
+}
+
+// closeIdleOf closes the idle connections of one key.
+func (s *state) closeIdleOf(key backend.Key, why string) []effect {
+	var out []effect
+	for s.idle.has(key) {
+		out = append(out, s.close(s.idle.take(key), why))
 	}
 	return out
 }

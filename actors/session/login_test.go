@@ -9,6 +9,7 @@ import (
 
 	"sluice/actors/backend"
 	"sluice/actors/bucket"
+	"sluice/actors/refusal"
 	"sluice/tds"
 	"sluice/tds/tdstest"
 )
@@ -299,4 +300,25 @@ func TestServerRefusesWithBackendTLSOff(t *testing.T) {
 		t.Errorf("got %v, %v", err, numbers(c.Login))
 	}
 	_ = s.Wait(1)
+}
+
+// A client that was told to encrypt and logs in in clear is told once more.
+func TestClearLoginIsToldToEncrypt(t *testing.T) {
+	s := newServer(t, sqlServer(answerAll))
+	n := startNode(t, s.Addr(), func(o *setup) { o.tls, o.required = true, true })
+	c := n.dial()
+	ask := tds.PreLogin{Encryption: tds.EncryptNotSupported}
+	ask.Set(tds.OptVersion, tds.OptEncryption)
+	if got, err := c.PreLogin(ask); err != nil || got.Encryption != tds.EncryptRequired {
+		t.Fatalf("got %v, %v", got.Encryption, err)
+	}
+	r, err := c.SendLogin(tds.Login7{Version: tds.V74, UserName: "u", Password: "p"}, false)
+	if got := numbers(r); len(got) != 1 || got[0] != int32(refusal.EncryptionRequired) {
+		t.Errorf("told %v, %v", got, err)
+	}
+	closed(t, c)
+	n.gone()
+	if n.dropped.get("encryption") != 1 || len(s.Received()) != 0 {
+		t.Errorf("dropped %d, the server received %d messages", n.dropped.get("encryption"), len(s.Received()))
+	}
 }

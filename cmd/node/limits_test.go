@@ -197,3 +197,27 @@ func TestWarmBackendCostsNoLogin(t *testing.T) {
 		t.Errorf("the server saw %d failed logins, not 1", st.FailedLogins)
 	}
 }
+
+// Connections that are opened ahead of need must fit the clients that come.
+func TestMinIdleConnectionsFitClients(t *testing.T) {
+	s := server(t, sandbox.Options{LoginDelay: 20 * time.Millisecond})
+	b := bucketFor("bucket-001", s, 10, "app1")
+	minIdle := 3
+	b.MinIdle, b.Username, b.Password = &minIdle, testUser, testPassword
+	n := startNode(t, testConfig(b))
+	idle := func(want float64) func() bool {
+		return func() bool {
+			v, _ := metric(t, n, `proxy_connections_idle{bucket_id="bucket-001"}`)
+			return v == want
+		}
+	}
+	eventually(t, "three are idle before the first client", idle(3))
+	one[int](t, conn(t, dsn(n.tdsAddr(), "app1", "app name", "shop")), "SELECT 1")
+	eventually(t, "three of the client's shape are idle", func() bool { return s.Stats().TotalLogins >= 7 && idle(3)() })
+	before := s.Stats().TotalLogins
+	start := time.Now()
+	one[int](t, conn(t, dsn(n.tdsAddr(), "app1", "app name", "shop")), "SELECT 1")
+	if _, text := get(t, n, "health", "/debug/actors?kind=session&state=1&sort=age"); !strings.Contains(text, `"warm": true`) {
+		t.Errorf("the second client logged in anew, in %v, after %d logins at the server", time.Since(start), before)
+	}
+}

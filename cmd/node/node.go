@@ -100,12 +100,7 @@ func (n *node) addBucket(cfg *configs.Config, b configs.EffectiveBucket) error {
 	m := n.metrics.bucket(b.ID)
 	gc := bucket.Config{
 		ID: b.ID, Node: cfg.Proxy.InstanceID, Settings: settings(cfg, b), Queue: queueSettings(b),
-		Target: t, Metrics: m.governor, Log: n.log.Logger,
-	}
-	if l := warmLogin(cfg, b); l != nil {
-		login, key := backend.Request(l, n.env.Match)
-		gc.Warm, gc.WarmKey = &login, key
-		gc.WarmDigest = n.env.Credentials.Digest(b.ID, login.UserName, login.Password)
+		Target: t, Warm: n.warm(cfg, b), Metrics: m.governor, Log: n.log.Logger,
 	}
 	rb := &runningBucket{metrics: m, target: t, Bucket: session.Bucket{
 		ID: b.ID, Username: b.Username, Password: b.Password.Reveal(), Metrics: m.session,
@@ -113,6 +108,17 @@ func (n *node) addBucket(cfg *configs.Config, b configs.EffectiveBucket) error {
 	rb.Governor = bucket.Spawn(n.system, gc, &n.workers, n.watcher)
 	n.buckets[b.ID] = rb
 	return nil
+}
+
+// warm is the login for a bucket's min_idle connections, nil if it has no
+// credentials of its own.
+func (n *node) warm(cfg *configs.Config, b configs.EffectiveBucket) *bucket.Warm {
+	l := warmLogin(cfg, b)
+	if l == nil {
+		return nil
+	}
+	login, key := backend.Request(l, n.env.Match)
+	return &bucket.Warm{Login: &login, Key: key, Digest: n.env.Credentials.Digest(b.ID, login.UserName, login.Password), Guess: true}
 }
 
 // publishRouting makes sessions see the current configuration.
@@ -221,7 +227,7 @@ func (n *node) changeBucket(now *configs.Config, ch configs.BucketChange) {
 	changed := *rb
 	changed.target, changed.Username, changed.Password = t, ch.New.Username, ch.New.Password.Reveal()
 	n.buckets[ch.New.ID] = &changed
-	_ = rb.Governor.Tell(bucket.Configure{Settings: settings(now, ch.New), Target: t, Queue: queueSettings(ch.New), Recycle: ch.Reconnect()})
+	_ = rb.Governor.Tell(bucket.Configure{Settings: settings(now, ch.New), Target: t, Queue: queueSettings(ch.New), Warm: n.warm(now, ch.New), Recycle: ch.Reconnect()})
 }
 
 // drain lets sessions end: new clients are turned away, idle ones are closed,

@@ -63,8 +63,8 @@ func matching(c *configs.Config) backend.Match {
 }
 
 // warmLogin is the login for min_idle connections, if the bucket has
-// credentials of its own. It looks like that of a common driver, so that
-// clients fit the connections it opens.
+// credentials of its own. It has that shape until a client with the same
+// credentials has shown its own.
 func warmLogin(c *configs.Config, b configs.EffectiveBucket) *tds.Login7 {
 	if b.Username == "" || b.MinIdle == 0 {
 		return nil
