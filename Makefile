@@ -24,9 +24,12 @@ build: ## build bin/sluice
 demo: ## run a node with two embedded SQL servers behind it; needs nothing else
 	$(GO) run ./cmd/node demo
 
+# Sessions use other system calls, and reuse more memory, without the race
+# detector: their tests run both ways.
 test: ## run go vet and all tests with the race detector
 	$(GO) vet ./...
 	$(GO) test -race -shuffle=on -timeout $(TIMEOUT) ./...
+	$(GO) test -shuffle=on -timeout $(TIMEOUT) ./actors/session
 
 race: ## run all tests COUNT times over, for races that show up rarely
 	$(GO) test -race -shuffle=on -count=$(COUNT) -timeout $(TIMEOUT) ./...

@@ -62,10 +62,7 @@ type Bucket struct {
 
 // Counter and Summary are what sessions need of a metrics library.
 type (
-	Counter interface {
-		Inc()
-		Add(n int)
-	}
+	Counter interface{ Inc() }
 	Summary interface{ Update(v float64) }
 )
 

@@ -29,7 +29,6 @@ func demo(ctx context.Context, args []string, out, errs io.Writer) error {
 	level := fs.String("log", "warn", "log level")
 	loginDelay := fs.Duration("login-delay", 0, "what a login costs at the embedded servers")
 	encryption := fs.String("tls", "on", "off, on or required")
-	pageSize := fs.Int("packet-size", 0, "largest packet size agreed with clients (0: the default)")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -37,9 +36,6 @@ func demo(ctx context.Context, args []string, out, errs io.Writer) error {
 	cfg := configs.Defaults()
 	cfg.Proxy.InstanceID, cfg.Proxy.ListenAddr, cfg.Proxy.AdminAddr = "demo", "127.0.0.1", "127.0.0.1"
 	cfg.Proxy.ListenPort, cfg.Proxy.HealthCheckPort, cfg.Proxy.MetricsPort = freePort(*port), freePort(*httpPort), freePort(*metricsPort)
-	if *pageSize > 0 {
-		cfg.Proxy.PacketSizeLimit = *pageSize
-	}
 	cfg.TLS.Mode = configs.TLSMode(*encryption)
 	cfg.Log.Level = *level
 	cfg.ShutdownTimeout = 2 * time.Second

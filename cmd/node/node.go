@@ -177,6 +177,9 @@ func (n *node) accept() {
 	}
 }
 
+// acceptRetry is the pause after a failed accept.
+const acceptRetry = 50 * time.Millisecond
+
 // reload applies what of a new configuration can be applied to a running node.
 // Connections of buckets that did not change are not touched.
 func (n *node) reload(now *configs.Config) {

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"strings"
-	"time"
 
 	"sluice/actors/backend"
 	"sluice/actors/bucket"
@@ -127,5 +126,3 @@ func mapping(c *configs.Config, creds *session.Credentials) session.Mapping {
 // product is the version that PRELOGIN answers name before it is known which
 // server a client will get: SQL Server 2022.
 var product = tds.ProductVersion{Major: 16, Build: 1000}
-
-const acceptRetry = 50 * time.Millisecond
