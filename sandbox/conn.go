@@ -28,7 +28,12 @@ type conn struct {
 func (c *conn) fault(k FaultKind) (Fault, bool) { return c.srv.faults.find(c.own, k) }
 
 // abort closes the connection under whatever uses it.
-func (c *conn) abort() { _ = c.raw.Close() }
+func (c *conn) abort() {
+	// Once the socket is closed nothing tells any more that its client had
+	// closed first, and the client may use the moment to connect anew.
+	c.srv.witness.look()
+	_ = c.raw.Close()
+}
 
 // reset closes the connection with RST instead of FIN.
 func (c *conn) reset() {

@@ -163,6 +163,13 @@ func (w *witness) countOut(c *witnessed) {
 	w.record(EventClose, c)
 }
 
+// look counts out the connections whose clients have closed their end.
+func (w *witness) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sweep()
+}
+
 // sweep counts out the connections whose clients have closed their end.
 func (w *witness) sweep() {
 	if w.peers == nil {
