@@ -39,7 +39,7 @@ var layers = []layer{
 
 // importers says who alone may import a folder directly.
 var importers = map[string][]string{
-	"sandbox": {"cmd", "sandbox"},
+	"sandbox": {"cmd", "sandbox", "scripts/chaos"},
 	"cmd":     {"cmd"},
 }
 

@@ -49,11 +49,16 @@ func base() *Config {
 			DialTimeout:       5 * time.Second,
 			ReadTimeout:       3 * time.Second,
 			WriteTimeout:      3 * time.Second,
-			HeartbeatInterval: 10 * time.Second,
-			HeartbeatTTL:      30 * time.Second,
+			HeartbeatInterval: 3 * time.Second,
 		},
-		Gossip:          Gossip{BindAddr: "0.0.0.0", BindPort: 7946},
-		Limits:          Limits{HoldTime: 45 * time.Second, LoanTime: 10 * time.Second},
+		Gossip: Gossip{
+			BindAddr:    "0.0.0.0",
+			BindPort:    7946,
+			PeerPort:    7947,
+			ClusterName: "sluice",
+			Preset:      GossipLAN,
+		},
+		Limits:          Limits{HoldTime: 45 * time.Second, LoanTime: 10 * time.Second, Guard: true},
 		ShutdownTimeout: 30 * time.Second,
 	}
 }

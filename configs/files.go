@@ -8,7 +8,10 @@ import (
 	"os"
 )
 
-var errNoCertificate = errors.New("no PEM certificate in it")
+var (
+	errNoCertificate = errors.New("no PEM certificate in it")
+	errNoDirectory   = errors.New("it is a file")
+)
 
 // checkFiles reads the files that the configuration names, so that a wrong path
 // is found now and not at the first login.
@@ -33,6 +36,14 @@ func (c *Config) checkFiles(ps *problems) {
 		}
 	}
 	checkCA("backend_tls.ca_file", c.BackendTLS.CAFile)
+	checkCA("redis.tls_ca_file", c.Redis.TLSCAFile)
+	if dir := c.Limits.StateDir; dir != "" {
+		if info, err := os.Stat(dir); err != nil {
+			report("limits.state_dir", dir, "must be a directory", err)
+		} else if !info.IsDir() {
+			report("limits.state_dir", dir, "must be a directory", errNoDirectory)
+		}
+	}
 	for i, b := range c.Buckets {
 		if b.BackendTLS != nil {
 			checkCA(bucketKey(i, "backend_tls.ca_file"), b.BackendTLS.CAFile)

@@ -45,7 +45,8 @@ func TestLoadProofOfConceptFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Buckets) != 3 || c.Proxy.SessionTimeout != 5*time.Minute || c.Redis.Addr != "redis:6379" {
+	if len(c.Buckets) != 3 || c.Proxy.SessionTimeout != 5*time.Minute || !c.Fleet() || c.Redis.Addr != "redis:6379" ||
+		c.Redis.HeartbeatInterval != 10*time.Second {
 		t.Errorf("values lost: %v", c)
 	}
 	if c.Proxy.Pooling != PoolingSession {
@@ -58,7 +59,7 @@ func TestLoadProofOfConceptFiles(t *testing.T) {
 	}
 	for _, part := range []string{
 		"proxy.pooling transaction is not in this version",
-		"redis.addr is set, but fleet limits are not in this version",
+		"redis.heartbeat_ttl has no meaning", "redis.password is not set", "limits.witnesses is not set", "gossip.secret_key is not set",
 		"fallback.local_limit_divisor has no meaning", "fallback.enabled has no meaning",
 		"proxy.session_timeout closes", "database tenant_db is in 3 buckets",
 	} {
@@ -256,14 +257,12 @@ func TestLaterFileReplacesLists(t *testing.T) {
 }
 
 func TestNotYetWarnings(t *testing.T) {
-	c := mustParse(t, oneBucket+"gossip: {bind_port: 7000}\nlimits: {witnesses: [a, b, c]}\nerrors: {style: drivers}\n")
-	for _, part := range []string{"gossip is set, but", "limits is set, but"} {
-		if !hasWarning(c, part) {
-			t.Errorf("no warning %q in %q", part, c.Warnings)
-		}
+	if c := mustParse(t, oneBucket+"proxy: {pooling: transaction}\n"); !hasWarning(c, "proxy.pooling transaction is not in this version") {
+		t.Errorf("warnings %q", c.Warnings)
 	}
-	if c := mustParse(t, oneBucket); hasWarning(c, "not in this version") {
-		t.Errorf("warnings of defaults: %q", c.Warnings)
+	c := mustParse(t, oneBucket+"redis: {addr: 'r:6379'}\ngossip: {bind_port: 7000}\nlimits: {witnesses: [a, b, c]}\n")
+	if hasWarning(c, "not in this version") {
+		t.Errorf("warnings of what there is: %q", c.Warnings)
 	}
 }
 

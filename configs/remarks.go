@@ -16,9 +16,7 @@ func (c *Config) remarks() []string {
 	var w []string
 	warn := func(format string, args ...any) { w = append(w, fmt.Sprintf(format, args...)) }
 
-	if c.Redis.Addr == "" {
-		warn("redis.addr is not set: this is a single node, max_connections of each bucket holds for this node alone")
-	}
+	w = append(w, c.fleetRemarks()...)
 	if c.origins.has("fallback.local_limit_divisor") {
 		warn("fallback.local_limit_divisor has no meaning: a node that loses the ledger keeps the slots it owns instead of a fixed share of the limit")
 	}

@@ -56,10 +56,21 @@ func CloseGracefully(tcp *net.TCPConn) {
 	_ = tcp.Close()
 }
 
-// Abort closes the socket at once, which unblocks whoever uses it.
+// Abort closes the socket at once, with an RST where there is TCP, which
+// unblocks whoever uses it. It waits for nobody: TLS says no goodbye. It may be
+// called by any goroutine, and returns when the socket is closed.
 func (c *Conn) Abort() {
 	c.forget()
-	_ = c.Net.Close()
+	if c.tcp == nil {
+		_ = c.Net.Close()
+		return
+	}
+	abort(c.tcp)
+}
+
+func abort(tcp *net.TCPConn) {
+	_ = tcp.SetLinger(0)
+	_ = tcp.Close()
 }
 
 // Watch has died called once, on another goroutine, if the server hangs up

@@ -1,11 +1,16 @@
 package backend
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"sluice/tds/tdstest"
 )
 
 // tcpPair returns both ends of a loopback connection.
@@ -112,6 +117,58 @@ func TestCloseWaitsAtMostASecond(t *testing.T) {
 	(&Conn{Net: ours, tcp: ours}).Close()
 	if took := time.Since(start); took < closeLinger/2 || took > 5*closeLinger {
 		t.Errorf("took %v", took)
+	}
+}
+
+// Abort waits for nobody: not for the server, nor for a writer that the server
+// keeps waiting, though TLS would like to say goodbye behind it.
+func TestAbort(t *testing.T) {
+	certificate := tdstest.Certificate(t, 0)
+	for _, name := range []string{"plain", "TLS"} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := tcpPair(t)
+			c := &Conn{Net: ours, tcp: ours}
+			if name == "TLS" {
+				c.Net = tls.Client(ours, &tls.Config{InsecureSkipVerify: true})
+				server := tls.Server(theirs, &tls.Config{Certificates: []tls.Certificate{certificate}})
+				shaken := make(chan error, 1)
+				go func() { shaken <- server.Handshake() }()
+				if err := c.Net.(*tls.Conn).Handshake(); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-shaken; err != nil {
+					t.Fatal(err)
+				}
+			}
+			var wrote atomic.Int64
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				for {
+					n, err := c.Net.Write(make([]byte, 16<<10))
+					if err != nil {
+						return
+					}
+					wrote.Add(int64(n))
+				}
+			}()
+			last, still := int64(-1), time.Now()
+			eventually(t, "the writer is stuck", func() bool {
+				if w := wrote.Load(); w != last {
+					last, still = w, time.Now()
+				}
+				return last > 0 && time.Since(still) > 50*time.Millisecond
+			})
+			start := time.Now()
+			c.Abort()
+			if took := time.Since(start); took > closeLinger/2 {
+				t.Errorf("took %v", took)
+			}
+			<-ended
+			if _, err := io.Copy(io.Discard, theirs); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("the server saw %v, want a reset", err)
+			}
+		})
 	}
 }
 

@@ -63,6 +63,9 @@ func Open(ctx context.Context, t *Target, address string, fedAuth bool) (*Wire, 
 		err = context.Cause(ctx)
 	}
 	if err != nil {
+		if wasCut(ctx) {
+			w.Abort()
+		}
 		_ = c.Close()
 		return nil, &DialError{stage, address, becauseOf(ctx, err)}
 	}
@@ -187,6 +190,16 @@ func (w *Wire) Conn(v tds.Version) *Conn {
 // Close ends the connection in order, as Conn.Close does.
 func (w *Wire) Close() { CloseGracefully(w.tcp) }
 
+// Abort closes the socket at once, as Conn.Abort does. It may be called by any
+// goroutine.
+func (w *Wire) Abort() { abort(w.tcp) }
+
+// ErrCut, as the cause of a context's end, makes Open and Dial close what they
+// have opened at once instead of in order.
+var ErrCut = errors.New("backend: cut off")
+
+func wasCut(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrCut) }
+
 // Dial opens a connection to t's server and logs in with l, following routing
 // redirects. Errors are *LoginError for the server's own refusal and
 // *DialError for everything else. It gives up by t.ConnectTimeout; closing a
@@ -239,7 +252,11 @@ func dialOnce(ctx context.Context, t *Target, address string, l *tds.Login7) (*C
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		w.Close()
+		if wasCut(ctx) {
+			w.Abort()
+		} else {
+			w.Close()
+		}
 		if refused := (*LoginError)(nil); errors.As(err, &refused) {
 			return nil, refused
 		}

@@ -308,6 +308,24 @@ func TestDialCancelled(t *testing.T) {
 	}
 }
 
+// A dial that is cut off does not wait for the server, which may have a session
+// by then.
+func TestDialCut(t *testing.T) {
+	s := tdstest.NewServer(t, tdstest.Script{plain(), tdstest.WaitFor(never)})
+	ctx, cancel := context.WithCancelCause(context.Background())
+	failed := make(chan error, 1)
+	go func() {
+		_, err := Dial(ctx, target(s), login(), Key{})
+		failed <- err
+	}()
+	s.WaitReceived(tds.PacketLogin7, 1)
+	start := time.Now()
+	cancel(ErrCut)
+	if err := <-failed; !errors.Is(err, ErrCut) || time.Since(start) > closeLinger/2 {
+		t.Errorf("got %v after %v", err, time.Since(start))
+	}
+}
+
 func redirect(to func() (string, int), database string) tdstest.Step {
 	return func(c *tdstest.ServerConn) error {
 		host, port := to()

@@ -82,7 +82,7 @@ type Forget struct{ User string }
 
 type (
 	dialed struct {
-		req  *Request
+		dial *dial
 		user string
 		sum  Digest
 		conn *backend.Conn

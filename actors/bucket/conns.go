@@ -3,6 +3,7 @@ package bucket
 import (
 	"crypto/subtle"
 	"errors"
+	"slices"
 	"time"
 
 	"sluice/actors/actor"
@@ -12,31 +13,56 @@ import (
 // dialed is the end of a doDial. The connection is r's, unless r's session has
 // gone meanwhile: then it stays as an idle one, because a login is too dear to
 // throw away.
-func (s *state) dialed(r *Request, c *backend.Conn, err error, now time.Time) []effect {
-	s.dialing--
+func (s *state) dialed(d *dial, c *backend.Conn, err error, now time.Time) []effect {
+	r := d.req
+	s.dialEnded(d)
 	if err != nil {
 		s.open--
 		s.refuted(r.Login.UserName, r.Digest, err)
 		return append(s.refuse(r, err), s.offer()...)
 	}
 	s.opened(c, r.Login.UserName, r.Digest, now)
-	if r.gone || s.closed {
+	switch {
+	case d.cut: // too late
+		return append(s.refuse(r, errLost), s.cut(c))
+	case r.gone || s.closed:
 		return append(s.refuse(r, errClosed), s.rest(c, now)...)
 	}
 	return append(s.grant(r, c, false), s.offer()...)
 }
 
 // warmed is the end of a doDial without a request.
-func (s *state) warmed(user string, d Digest, c *backend.Conn, err error, now time.Time) []effect {
-	s.dialing--
+func (s *state) warmed(d *dial, user string, sum Digest, c *backend.Conn, err error, now time.Time) []effect {
+	s.dialEnded(d)
 	s.warmUps--
 	if err != nil {
 		s.open--
-		s.refuted(user, d, err)
+		s.refuted(user, sum, err)
 		return s.offer()
 	}
-	s.opened(c, user, d, now)
+	s.opened(c, user, sum, now)
+	if d.cut {
+		return []effect{s.cut(c)}
+	}
 	return s.rest(c, now)
+}
+
+// dial starts a dial for r, or to keep a connection warm if r is nil.
+func (s *state) dial(r *Request) effect {
+	d := &dial{req: r}
+	s.dialing++
+	s.dials = append(s.dials, d)
+	return doDial{d}
+}
+
+func (s *state) dialEnded(d *dial) {
+	s.dialing--
+	if i := slices.Index(s.dials, d); i >= 0 {
+		s.dials = slices.Delete(s.dials, i, i+1)
+	}
+	if d.cut {
+		s.doomed--
+	}
 }
 
 // opened notes that the server took a login, unless it was the server of a
@@ -71,13 +97,20 @@ func (s *state) refuted(user string, d Digest, err error) {
 	}
 }
 
-// surplus is how many more connections than the limit allows will be open once
-// those being closed are gone.
-func (s *state) surplus() int { return s.open - s.closing - s.set.Limit }
-
 func (s *state) close(c *backend.Conn, why string) effect {
 	s.closing++
-	return doClose{c, nil, why}
+	return doClose{conn: c, why: why}
+}
+
+// cut closes a connection at once.
+func (s *state) cut(c *backend.Conn) effect {
+	s.closing++
+	return doClose{conn: c, why: "slot lost", cut: true}
+}
+
+func (s *state) clean(c *backend.Conn, check bool) effect {
+	s.busy = append(s.busy, &cleaning{conn: c})
+	return doClean{c, check}
 }
 
 func (s *state) tooOld(c *backend.Conn, now time.Time) bool {
@@ -110,10 +143,11 @@ func (s *state) slotClosed(then *Request) []effect {
 		s.open--
 		return s.offer()
 	}
+	s.passing--
 	if !then.Dedicated {
 		s.dialing-- // useSlot counts it again
 	}
-	if !then.gone && !s.closed && s.open <= s.set.Limit {
+	if !then.gone && !s.closed && s.open <= s.limit() {
 		return s.useSlot(then)
 	}
 	s.open--
@@ -130,8 +164,14 @@ func (s *state) slotClosed(then *Request) []effect {
 // cleaned is the end of a doClean. A health check does not make a connection
 // younger: it goes on being idle since it was.
 func (s *state) cleaned(c *backend.Conn, check bool, err error, now time.Time) []effect {
-	s.busy--
-	if err != nil {
+	at := slices.IndexFunc(s.busy, func(b *cleaning) bool { return b.conn == c })
+	cut := s.busy[at].cut
+	s.busy = slices.Delete(s.busy, at, at+1)
+	switch {
+	case cut:
+		s.doomed--
+		return []effect{s.cut(c)}
+	case err != nil:
 		return []effect{s.close(c, "clean failed")}
 	}
 	c.CheckedAt = now
@@ -160,9 +200,10 @@ func (s *state) release(session actor.ID, id uint64, how GiveBack, now time.Time
 		return s.rest(l.Conn, now)
 	case how == Used && l.Conn.Born.Before(s.oldest):
 		return []effect{s.close(l.Conn, "target changed")}
+	case how == Used && s.surplus() > 0:
+		return []effect{s.close(l.Conn, "over the limit")}
 	case how == Used:
-		s.busy++
-		return []effect{doClean{l.Conn, false}}
+		return []effect{s.clean(l.Conn, false)}
 	}
 	// Also for Gone: that a pooled connection is closed is known when it was
 	// closed here.

@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"time"
@@ -27,12 +28,22 @@ func (g *Governor) do(c *actor.Context[Msg], e effect) []effect {
 	case doRefuse:
 		g.refuse(c, e)
 	case doDial:
-		g.dial(e.req)
+		g.dial(e.dial)
 	case doClose:
 		g.work(func() Msg {
-			g.cfg.close(e.conn)
+			if e.cut {
+				e.conn.Abort()
+			} else {
+				g.cfg.close(e.conn)
+			}
 			return closed{e.then}
 		})
+	case doCut:
+		g.cut(e.lease)
+	case doAbort:
+		g.workers.Go(e.cleaning.conn.Abort)
+	case doCallOff:
+		e.dial.cancel(backend.ErrCut)
 	case doClean:
 		g.work(func() Msg { return cleaned{e.conn, e.check, g.cfg.clean(g.ctx, e.conn)} })
 	case doEnqueue:
@@ -82,6 +93,9 @@ func (g *Governor) grant(c *actor.Context[Msg], e doGrant) []effect {
 	now := time.Now()
 	l, m := e.lease, g.cfg.Metrics
 	l.Target = g.cfg.Target
+	if l.own != nil {
+		l.own.admit, l.own.loss = g.cfg.Admit, g.slotLost
+	}
 	if l.Warm && !l.Conn.Alive() {
 		return g.state.deadOnGrant(l, now)
 	}
@@ -111,8 +125,11 @@ func (g *Governor) grant(c *actor.Context[Msg], e doGrant) []effect {
 }
 
 func (g *Governor) refuse(c *actor.Context[Msg], e doRefuse) {
-	if errors.Is(e.err, errClosed) {
+	switch {
+	case errors.Is(e.err, errClosed):
 		e.err = g.cause
+	case errors.Is(e.err, errLost):
+		e.err = g.slotLost()
 	}
 	e.req.gone = true
 	e.req.cancel()
@@ -121,8 +138,26 @@ func (g *Governor) refuse(c *actor.Context[Msg], e doRefuse) {
 	} // who has gone needs no answer
 }
 
-func (g *Governor) dial(r *Request) {
-	cfg := g.cfg
+func (g *Governor) slotLost() error {
+	return &refusal.Error{Cause: refusal.SlotLost, Bucket: g.cfg.ID, Node: g.cfg.Node}
+}
+
+// cut takes a lease's slot away. The session is told in this turn, so that it
+// knows why its connection breaks.
+func (g *Governor) cut(l *Lease) {
+	l.request.died(l)
+	g.work(func() Msg {
+		if l.own != nil {
+			l.own.cut(g.ctx.Done())
+		} else {
+			l.Conn.Abort()
+		}
+		return closed{}
+	})
+}
+
+func (g *Governor) dial(d *dial) {
+	r, cfg := d.req, g.cfg
 	target := cfg.Target
 	var (
 		login *tds.Login7
@@ -134,9 +169,16 @@ func (g *Governor) dial(r *Request) {
 	} else {
 		login, key, sum = cfg.Warm.Login, cfg.Warm.Key, cfg.Warm.Digest
 	}
+	// Not a child of g.ctx, whose lock all dials would share: Stopped ends them.
+	ctx, cancel := context.WithCancelCause(context.Background())
+	d.cancel = cancel
 	g.work(func() Msg {
+		defer cancel(nil)
+		if cfg.Admit != nil && !cfg.Admit() {
+			return dialed{d, login.UserName, sum, nil, errLost}
+		}
 		start := time.Now()
-		conn, err := cfg.dial(g.ctx, target, login, key)
+		conn, err := cfg.dial(ctx, target, login, key)
 		if err == nil {
 			conn.Born = start // so that a target changed meanwhile is noticed
 			cfg.Metrics.LoginSeconds.Update(time.Since(start).Seconds())
@@ -146,16 +188,19 @@ func (g *Governor) dial(r *Request) {
 				}
 			})
 		} else {
-			err = g.dialError(err)
+			err = g.dialError(ctx, err)
 		}
-		return dialed{r, login.UserName, sum, conn, err}
+		return dialed{d, login.UserName, sum, conn, err}
 	})
 }
 
 // dialError makes what went wrong into what a client is told.
-func (g *Governor) dialError(err error) error {
+func (g *Governor) dialError(ctx context.Context, err error) error {
 	if refused := (*backend.LoginError)(nil); errors.As(err, &refused) {
 		return err
+	}
+	if errors.Is(context.Cause(ctx), backend.ErrCut) {
+		return errLost
 	}
 	return &refusal.Error{Cause: refusal.BackendUnavailable, Bucket: g.cfg.ID, Node: g.cfg.Node, Err: err, Detail: stageOf(err)}
 }

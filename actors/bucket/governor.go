@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -11,41 +12,10 @@ import (
 	"sluice/actors/backend"
 	"sluice/actors/queue"
 	"sluice/actors/refusal"
-	"sluice/tds"
 )
 
 // errClosed stands for the cause of a Shut inside the state.
 var errClosed = errors.New("bucket: closed")
-
-// Config is what a governor is made from.
-type Config struct {
-	ID       string
-	Node     string
-	Settings Settings
-	Queue    QueueSettings
-	Target   *backend.Target
-	// Warm opens connections for MinIdle; nil leaves them to clients' logins.
-	Warm    *Warm
-	Metrics *Metrics
-	Log     *slog.Logger
-
-	// What is done to connections; tests put their own here.
-	dial  func(context.Context, *backend.Target, *tds.Login7, backend.Key) (*backend.Conn, error)
-	clean func(context.Context, *backend.Conn) error
-	close func(*backend.Conn)
-}
-
-func (c *Config) setDefaults() {
-	if c.dial == nil {
-		c.dial = backend.Dial
-	}
-	if c.clean == nil {
-		c.clean = func(ctx context.Context, conn *backend.Conn) error { return conn.Clean(ctx) }
-	}
-	if c.close == nil {
-		c.close = (*backend.Conn).Close
-	}
-}
 
 // Governor is the actor around a state.
 type Governor struct {
@@ -82,6 +52,7 @@ func spawn(s *actor.System, cfg Config, workers *sync.WaitGroup, w *backend.Watc
 	cfg.setDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &Governor{cfg: cfg, state: newState(cfg.Settings), ctx: ctx, cancel: cancel, workers: workers, watcher: w}
+	g.state.governed = cfg.Governed
 	ready := make(chan struct{})
 	var self Ref
 	g.queue = actor.Spawn(s, "queue", func() actor.Actor[queue.Msg[*Request]] {
@@ -101,13 +72,18 @@ func (g *Governor) Started(c *actor.Context[Msg]) {
 	actor.Watch(c, g.queue, func(actor.Down) Msg { return queueDown{} })
 	g.run(c, g.state.tick(time.Now(), g.cfg.Warm != nil))
 	c.After(tickEvery, tick{})
-	g.publish()
+	g.endTurn(false)
 }
 
 // Stopped implements actor.Stopper. Connections still open are cut: nobody
 // counts them any more. Whoever still waits for an answer gets one.
 func (g *Governor) Stopped(reason error) {
 	g.cancel()
+	for _, d := range g.state.dials {
+		if d.cancel != nil {
+			d.cancel(backend.ErrCut)
+		}
+	}
 	g.queue.Stop(nil)
 	cause := g.cause
 	if cause == nil {
@@ -120,7 +96,9 @@ func (g *Governor) Stopped(reason error) {
 		c.Abort()
 	}
 	for _, l := range g.state.leases {
-		if l.Conn != nil {
+		if l.own != nil {
+			l.own.cut(g.ctx.Done()) // does not wait
+		} else {
 			l.Conn.Abort()
 		}
 	}
@@ -142,7 +120,7 @@ func (g *Governor) Receive(c *actor.Context[Msg], m Msg) {
 	case closed:
 		g.run(c, g.state.slotClosed(m.then))
 	case cleaned:
-		if m.err != nil {
+		if m.err != nil && !errors.Is(m.err, net.ErrClosed) { // cut off meanwhile
 			g.cfg.Metrics.CleanFailed.Inc()
 			g.cfg.Log.Warn("backend could not be cleaned and is closed", "bucket", g.cfg.ID, "check", m.check, "err", m.err)
 		}
@@ -161,10 +139,10 @@ func (g *Governor) Receive(c *actor.Context[Msg], m Msg) {
 		// that message is in the mailbox, this one overtook it.
 		c.After(0, gone(m))
 	case gone:
-		if l := g.state.leases[m.session]; l != nil && l.holds() {
+		if l := g.state.leases[m.session]; l != nil && l.own != nil && !l.own.vacate() {
 			g.work(func() Msg {
 				select {
-				case <-l.freed:
+				case <-l.own.freed:
 				case <-g.ctx.Done():
 				}
 				return m
@@ -182,22 +160,39 @@ func (g *Governor) Receive(c *actor.Context[Msg], m Msg) {
 		g.run(c, out)
 	case Configure:
 		g.configure(c, m)
+	case Entitle:
+		g.entitle(c, m)
 	case Shut:
 		g.shut(c, m)
 	case tick:
 		g.run(c, g.state.tick(now, g.cfg.Warm != nil))
 		c.After(tickEvery, tick{})
 	}
-	g.publish()
+	_, ticked := m.(tick)
+	g.endTurn(ticked)
 	if g.state.closed && g.state.open == 0 && g.state.waiting == 0 {
 		c.Stop(nil)
 	}
 }
 
-// answer repeats an answer, unless the session has stopped and its lease with it.
+// endTurn shows the state that a turn has left.
+func (g *Governor) endTurn(ticked bool) {
+	g.publish()
+	if g.cfg.Report != nil && g.state.reportDue(ticked) {
+		u := g.state.report()
+		u.Bucket = g.cfg.ID
+		g.cfg.Report(u)
+	}
+}
+
+// answer repeats an answer, unless the session has stopped and its lease with
+// it. A lease that was lost before it could be handed over is refused instead.
 func (g *Governor) answer(c *actor.Context[Msg], e effect) {
-	if e, ok := e.(doGrant); ok && g.state.leases[e.lease.session] != e.lease {
-		return
+	if d, ok := e.(doGrant); ok && g.state.leases[d.lease.session] != d.lease {
+		if !d.lease.Lost() {
+			return
+		}
+		e = doRefuse{d.req, errLost}
 	}
 	g.run(c, []effect{e})
 }
@@ -219,19 +214,23 @@ func (g *Governor) release(c *actor.Context[Msg], m Release, now time.Time) {
 }
 
 func (g *Governor) dialDone(c *actor.Context[Msg], m dialed, now time.Time) {
-	if m.err != nil {
-		g.dialFailed(m)
-	} else {
+	r := m.dial.req
+	switch {
+	case m.err == nil:
 		g.cfg.Metrics.Gauges.Failure.Store(nil)
+		if r != nil {
+			g.learn(c, r)
+		}
+	case errors.Is(m.err, errLost):
+		// Nothing was tried, or it was called off.
+	default:
+		g.dialFailed(m)
 	}
-	if m.err == nil && m.req != nil {
-		g.learn(c, m.req)
-	}
-	if m.req == nil {
-		g.run(c, g.state.warmed(m.user, m.sum, m.conn, m.err, now))
+	if r == nil {
+		g.run(c, g.state.warmed(m.dial, m.user, m.sum, m.conn, m.err, now))
 		return
 	}
-	g.run(c, g.state.dialed(m.req, m.conn, m.err, now))
+	g.run(c, g.state.dialed(m.dial, m.conn, m.err, now))
 }
 
 // learn gives the login for MinIdle the shape of the first client that has the
@@ -256,7 +255,7 @@ func (g *Governor) dialFailed(m dialed) {
 	if refused := (*backend.LoginError)(nil); errors.As(m.err, &refused) {
 		// A wrong password is the client's business; the session logs it.
 		level, what = slog.LevelDebug, "backend refused a login"
-		if m.req == nil {
+		if m.dial.req == nil {
 			level = slog.LevelWarn
 		}
 		g.cfg.Metrics.Gauges.Failure.Store(nil) // it answered
@@ -300,6 +299,9 @@ func (g *Governor) leftBecause(r *Request, why queue.Reason, now time.Time) erro
 		if !r.deadline.After(r.arrived) {
 			err.Cause, err.Waited = refusal.PoolExhausted, 0
 		}
+		if g.cfg.Why != nil && g.state.limit() < g.state.set.Limit {
+			err.Detail = g.cfg.Why()
+		}
 		m.QueueTimeout.Inc()
 		m.QueueWait.Update(now.Sub(r.arrived).Seconds())
 	case queue.Closed:
@@ -324,6 +326,14 @@ func (g *Governor) configure(c *actor.Context[Msg], m Configure) {
 	}
 	_ = g.queue.Tell(queue.SetLimit[*Request]{Limit: m.Queue.MaxSize})
 	g.run(c, g.state.configure(m.Settings))
+}
+
+func (g *Governor) entitle(c *actor.Context[Msg], m Entitle) {
+	leases := len(g.state.leases)
+	g.run(c, g.state.entitle(m))
+	if m.Force && len(g.state.leases) < leases {
+		g.cfg.Log.Warn("clients were cut off: this node has lost their slots", "bucket", g.cfg.ID, "clients", leases-len(g.state.leases), "slots", m.Slots)
+	}
 }
 
 func (g *Governor) shutBecause(cause error) {

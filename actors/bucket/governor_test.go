@@ -344,31 +344,6 @@ func TestBackendDies(t *testing.T) {
 	})
 }
 
-// TestDedicated: the session gets the right to dial, and where to.
-func TestDedicated(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Settings{Limit: 1}, QueueSettings{Timeout: time.Minute})
-		a, b := r.session(16), r.session(16)
-		for _, s := range []*sess{a, b} {
-			s.dedicated = true
-			s.ask("ann", "p")
-		}
-		if g := a.wait(); g.Err != nil || g.Lease.Conn != nil || g.Lease.Target == nil {
-			t.Errorf("got %+v", g)
-		}
-		<-time.After(time.Second)
-		a.release(Gone)
-		if g := b.wait(); g.Err != nil || g.Lease.Waited < time.Second {
-			t.Errorf("got %+v", g)
-		}
-		b.ref.Stop(nil)
-		if i := r.info(); i.Open != 0 {
-			t.Errorf("%+v", i)
-		}
-		r.end()
-	})
-}
-
 func TestDefaultsAreTheRealThing(t *testing.T) {
 	c := Config{}
 	c.setDefaults()
@@ -376,32 +351,4 @@ func TestDefaultsAreTheRealThing(t *testing.T) {
 	if failed := (*backend.DialError)(nil); !errors.As(err, &failed) {
 		t.Errorf("dialling a closed port: %v", err)
 	}
-}
-
-// A session that crashes may leave the socket that it opened within a dedicated
-// lease open for a moment: its slot is not free before Freed says so.
-func TestCrashedDedicatedSessionKeepsItsSlotUntilFreed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, Settings{Limit: 2}, QueueSettings{Timeout: time.Minute})
-		dialled, idle := r.session(16), r.session(16)
-		for _, s := range []*sess{dialled, idle} {
-			s.dedicated = true
-			s.ask("ann", "p")
-			if g := s.wait(); g.Err != nil {
-				t.Fatal(g.Err)
-			}
-		}
-		dialled.lease.Begin()
-		dialled.ref.Stop(errors.New("crash"))
-		idle.ref.Stop(errors.New("crash")) // had not begun to dial
-		if i := r.info(); i.Open != 1 {
-			t.Errorf("%d slots are taken, one socket may be open: %+v", i.Open, i)
-		}
-		dialled.lease.Freed()
-		dialled.lease.Freed() // once more does no harm
-		if i := r.info(); i.Open != 0 {
-			t.Errorf("%+v", i)
-		}
-		r.end()
-	})
 }

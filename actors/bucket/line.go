@@ -13,6 +13,7 @@ import (
 // served after all would come back behind one another's back.
 type line struct {
 	waiting int          // handed to the queue and not yet back
+	waiters waiters      // the same, in order
 	offered bool         // an offer is out
 	forKey  *backend.Key // of the offer that is out, nil if it is to anybody
 	stale   bool         // a request went back into the queue after the offer went out
@@ -54,6 +55,7 @@ func (l *line) answered() (k *backend.Key, stale bool) {
 func (s *state) enqueue(r *Request, again bool) []effect {
 	s.waiting++
 	r.queued = true
+	s.waiters.add(r, s.waiting)
 	return []effect{doEnqueue{r, again}}
 }
 
@@ -73,9 +75,9 @@ func (s *state) offer() []effect {
 	if s.waiting == 0 || s.offered || s.closed {
 		return nil
 	}
-	free := s.open < s.set.Limit
+	free := s.open < s.limit()
 	if s.dialing < s.set.MaxParallelLogins {
-		if free || s.open == s.set.Limit && s.idle.len() > 0 {
+		if free || s.open == s.limit() && s.idle.len() > 0 {
 			s.offered = true
 			return []effect{doOffer{}}
 		}
@@ -116,7 +118,7 @@ func (s *state) taken(r *Request, now time.Time) []effect {
 	var out []effect
 	// Who was taken from the middle of the line may have what it was taken
 	// for, and nothing that those ahead of it wait for.
-	ok := !stale && (key == nil || s.open < s.set.Limit && s.warmFits(r, now))
+	ok := !stale && (key == nil || s.open < s.limit() && s.warmFits(r, now))
 	if ok {
 		out, ok = s.serve(r, now)
 	}
@@ -124,7 +126,7 @@ func (s *state) taken(r *Request, now time.Time) []effect {
 		r.waited = waited
 		out = s.enqueue(r, true)
 	}
-	if ok || stale || s.open >= s.set.Limit {
+	if ok || stale || s.open >= s.limit() {
 		s.restedStill(key)
 	}
 	return append(out, s.offer()...)

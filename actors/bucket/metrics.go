@@ -23,9 +23,10 @@ type Metrics struct {
 }
 
 // Gauges are what a governor holds at the end of its last turn. They may be
-// read at any time.
+// read at any time. Limit is the configured one; Slots is how many connections
+// may be open, which is the same unless an Entitle says otherwise.
 type Gauges struct {
-	Limit, Open, Idle, Leased, Dialing, Cleaning, Waiting atomic.Int64
+	Limit, Slots, Open, Idle, Leased, Dialing, Cleaning, Waiting atomic.Int64
 	// Failure is why the server could not be reached when it was last tried;
 	// nil if it could, or was not tried yet.
 	Failure atomic.Pointer[string]
@@ -34,11 +35,12 @@ type Gauges struct {
 func (g *Governor) publish() {
 	s, m := g.state, &g.cfg.Metrics.Gauges
 	m.Limit.Store(int64(s.set.Limit))
+	m.Slots.Store(int64(s.limit()))
 	m.Open.Store(int64(s.open))
 	m.Idle.Store(int64(s.idle.len()))
 	m.Leased.Store(int64(len(s.leases)))
 	m.Dialing.Store(int64(s.dialing))
-	m.Cleaning.Store(int64(s.busy))
+	m.Cleaning.Store(int64(len(s.busy)))
 	m.Waiting.Store(int64(s.waiting))
 }
 
@@ -46,7 +48,8 @@ func (g *Governor) publish() {
 type Info struct {
 	Bucket   string     `json:"bucket"`
 	Address  string     `json:"address"`
-	Limit    int        `json:"limit"`
+	Limit    int        `json:"limit"` // as configured
+	Slots    int        `json:"slots"` // how many may be open
 	Open     int        `json:"open"`
 	Leased   int        `json:"leased"`
 	Idle     int        `json:"idle"`
@@ -74,8 +77,8 @@ const maxPoolInfos = 50
 func (g *Governor) Inspect() any {
 	s := g.state
 	info := Info{
-		Bucket: g.cfg.ID, Address: g.cfg.Target.Address, Limit: s.set.Limit, Open: s.open, Leased: len(s.leases),
-		Idle: s.idle.len(), Dialing: s.dialing, Cleaning: s.busy, Waiting: s.waiting, Closed: s.closed,
+		Bucket: g.cfg.ID, Address: g.cfg.Target.Address, Limit: s.set.Limit, Slots: s.limit(), Open: s.open, Leased: len(s.leases),
+		Idle: s.idle.len(), Dialing: s.dialing, Cleaning: len(s.busy), Waiting: s.waiting, Closed: s.closed,
 	}
 	for k, stack := range s.idle.byKey {
 		if len(info.Pools) == maxPoolInfos {

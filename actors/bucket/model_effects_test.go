@@ -21,6 +21,7 @@ func (m *model) step(effects []effect) {
 		}
 	}
 	m.check()
+	m.reports()
 }
 
 func (m *model) do(e effect) []effect {
@@ -38,7 +39,7 @@ func (m *model) do(e effect) []effect {
 		m.later(func() {
 			m.move(e.conn, placeHeld, placeBusy)
 			var err error
-			if m.rng.IntN(6) == 0 {
+			if m.rng.IntN(6) == 0 || m.fleet.aborted[e.conn] && m.rng.IntN(4) > 0 {
 				err = errBroken
 			}
 			m.step(m.st.cleaned(e.conn, e.check, err, m.now))
@@ -59,6 +60,8 @@ func (m *model) do(e effect) []effect {
 		}
 		m.offers++
 		m.sendQueue(func() { m.say(m.q.Offer(e.fits(), m.now)) })
+	case doCut, doAbort, doCallOff:
+		m.cut(e)
 	case doCancel:
 		m.sendQueue(func() { m.say(m.q.Cancel(e.id)) })
 	}
@@ -149,21 +152,20 @@ func (m *model) dial(e doDial) {
 	if m.dials > m.st.set.MaxParallelLogins {
 		m.fail("%d logins at once", m.dials)
 	}
-	if e.req == nil {
+	d, began := e.dial, m.now
+	if d.req == nil {
 		m.later(func() {
-			m.dials--
-			c, err := m.login(backend.Key{User: "eve", Database: "db1"}, "p", m.now)
-			d := request(0, "eve", "db1", "p").Digest
-			m.step(m.st.warmed("eve", d, c, err, m.now))
+			c, err := m.dialEnds(d, backend.Key{User: "eve", Database: "db1"}, "p", m.now)
+			sum := request(0, "eve", "db1", "p").Digest
+			m.step(m.st.warmed(d, "eve", sum, c, err, m.now))
 		})
 		return
 	}
-	c, began := m.clients[e.req.Session], m.now
+	c := m.clients[d.req.Session]
 	m.start(c)
 	m.later(func() {
-		m.dials--
-		conn, err := m.login(e.req.Key, c.password, began)
-		m.step(m.st.dialed(e.req, conn, err, m.now))
+		conn, err := m.dialEnds(d, d.req.Key, c.password, began)
+		m.step(m.st.dialed(d, conn, err, m.now))
 	})
 }
 
@@ -217,6 +219,9 @@ func (m *model) check() {
 		at[p]++
 	}
 	for _, c := range st.idle.oldestFirst() {
+		if m.fleet.aborted[c] {
+			m.fail("a connection that was cut is idle")
+		}
 		if m.places[c] != placeIdle {
 			m.fail("a connection is idle and %s", m.places[c])
 		}
@@ -230,11 +235,11 @@ func (m *model) check() {
 	switch {
 	case st.open != open:
 		m.fail("%d open by the state's count, %d in fact: %d dials, %v, %d dedicated", st.open, open, m.dials, at, m.own)
-	case st.idle.len() != at[placeIdle], st.busy != at[placeBusy], len(st.leases) != at[placeLeased]+m.own:
-		m.fail("%d idle, %d busy, %d leased by the state's count; in fact %v, %d dedicated", st.idle.len(), st.busy, len(st.leases), at, m.own)
+	case st.idle.len() != at[placeIdle], len(st.busy) != at[placeBusy], len(st.leases) != at[placeLeased]+m.own-m.fleet.ownCut:
+		m.fail("%d idle, %d busy, %d leased by the state's count; in fact %v, %d dedicated", st.idle.len(), len(st.busy), len(st.leases), at, m.own)
 	case open > m.lastOpen && open > m.limit:
 		m.fail("%d open, limit %d", open, m.limit)
-	case st.open < 0, st.dialing < m.dials, st.dialing > st.set.MaxParallelLogins, st.waiting < 0, st.closing < 0, st.closing > at[placeClosing]:
+	case st.open < 0, st.dialing < m.dials, st.dialing > st.set.MaxParallelLogins, st.waiting < 0, st.closing < 0, st.closing > at[placeClosing]+m.fleet.ownCut:
 		m.fail("counts out of range: %+v", *st)
 	case st.offered != (m.offers == 1), m.offers > 1:
 		m.fail("%d offers out, state says %t", m.offers, st.offered)

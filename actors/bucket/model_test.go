@@ -34,6 +34,7 @@ type client struct {
 	answers  int
 	lease    *Lease
 	returned bool // its lease has been sent back
+	cut      bool // its lease was taken away
 	stopped  bool
 	queued   bool
 	started  bool // got a slot, or a dial, or a connection
@@ -51,7 +52,8 @@ type model struct {
 	events  []queue.Event[*Request]
 	works   []func() // dials, cleans, closes, releases, deaths: each done once, in any order
 
-	limit     int // what was configured
+	limit     int // what was configured, or entitled
+	fleet     fleet
 	clients   map[actor.ID]*client
 	places    map[*backend.Conn]place
 	dials     int
@@ -94,6 +96,7 @@ func newModel(seed uint64) *model {
 		set.ReverifyAfter = time.Duration(rng.IntN(4)) * 500 * time.Millisecond
 	}
 	m.st = newState(set)
+	m.fleet = newFleet(m)
 	return m
 }
 
@@ -122,7 +125,11 @@ func (m *model) run(n int) (err error) {
 		case p == 33:
 			m.step(m.st.recycle(m.now))
 			clear(m.proofs)
-		case p == 34 && !m.steady:
+		case p < 38 && m.fleet.on:
+			m.entitleAny()
+		case p == 38:
+			m.repeat()
+		case p == 39 && !m.steady:
 			m.passwords["ann"] = fmt.Sprint("p", m.rng.IntN(2))
 		default:
 			m.progress()
@@ -201,7 +208,9 @@ func (m *model) stop(c *client) {
 func (m *model) down(c *client) {
 	if c.lease != nil && !c.returned {
 		c.returned = true
-		m.backFrom(c)
+		if !c.cut {
+			m.backFrom(c)
+		}
 	}
 	m.step(m.st.down(c.req.Session, m.now))
 }
@@ -213,6 +222,12 @@ func (m *model) giveBack(c *client) {
 	}
 	c.returned = true
 	l := c.lease
+	if c.cut { // it does not know yet
+		if out := m.st.release(c.req.Session, l.ID, Used, m.now); len(out) > 0 {
+			m.fail("a lost lease came back and had the effects %v", out)
+		}
+		return
+	}
 	how := []GiveBack{Unused, Used, Used, Broken}[m.rng.IntN(4)]
 	if l.Conn == nil {
 		how = Gone
@@ -248,13 +263,16 @@ func (m *model) tick() {
 	}
 	m.lossy = false
 	m.sendQueue(func() { m.say(m.q.Expire(m.now)) })
+	m.fleet.ticked = true
 	m.step(m.st.tick(m.now, true))
 }
 
 func (m *model) configure() {
 	set := m.st.set
 	set.Limit = 1 + m.rng.IntN(6)
-	m.limit = set.Limit
+	if !m.st.governed {
+		m.limit = set.Limit
+	}
 	m.lastOpen = max(m.lastOpen, m.st.open)
 	m.step(m.st.configure(set))
 }
@@ -315,6 +333,9 @@ func (m *model) loseQueue() {
 
 // settle lets sessions go one by one until nothing is left to do.
 func (m *model) settle() {
+	if m.limit == 0 {
+		m.entitle(1, false) // who waits would have to wait for ever
+	}
 	for i := 0; ; i++ {
 		if i > 100_000 {
 			m.fail("does not come to rest")
@@ -368,6 +389,9 @@ func (m *model) rested() {
 	free := st.open < m.limit || st.open == m.limit && st.idle.len() > 0
 	if m.q.Len() > 0 && !st.closed && free && st.dialing < st.set.MaxParallelLogins {
 		m.fail("%d wait although %d of %d are open and %d idle", m.q.Len(), st.open, m.limit, st.idle.len())
+	}
+	if f := m.fleet.forcedTo; f >= 0 && st.open > f {
+		m.fail("%d open at rest, forced down to %d", st.open, f)
 	}
 }
 

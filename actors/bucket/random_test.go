@@ -98,6 +98,58 @@ func TestModelNotices(t *testing.T) {
 				return []effect{e}
 			}
 		}},
+		{"one entitled slot too many", "limit", once(func(m *model, e effect) []effect {
+			m.st.slots = m.limit + 1
+			return []effect{e}
+		})},
+		{"old version obeyed", "old version", once(func(m *model, e effect) []effect {
+			m.st.version = 0
+			return []effect{e}
+		})},
+		{"lost lease forgotten", "in fact", once(func(m *model, e effect) []effect {
+			if _, ok := e.(doCut); ok {
+				return nil
+			}
+			return []effect{e}
+		})},
+		{"one cut too many", "are left", once(func(m *model, e effect) []effect {
+			if _, ok := e.(doCut); !ok || m.st.slots < 1 {
+				return []effect{e}
+			}
+			m.st.slots--
+			out := m.st.cutDown()
+			m.st.slots++
+			return append(out, e)
+		})},
+		{"force spares leases", "are kept open", once(func(m *model, e effect) []effect {
+			if c, ok := e.(doCut); ok {
+				m.st.leases[c.lease.session] = c.lease
+				m.st.closing--
+				return nil
+			}
+			return []effect{e}
+		})},
+		{"cut connection used again", "", once(func(m *model, e effect) []effect {
+			if a, ok := e.(doAbort); ok {
+				a.cleaning.cut = false
+				m.st.doomed--
+			}
+			return []effect{e}
+		})},
+		{"acknowledgement forgotten", "not reported", once(func(m *model, e effect) []effect {
+			m.st.acked = true
+			return []effect{e}
+		})},
+		{"fall not reported", "not reported", once(func(m *model, e effect) []effect {
+			m.st.told.Open = m.st.open
+			return []effect{e}
+		})},
+		{"every grant reported", "needless", once(func(m *model, e effect) []effect {
+			if _, ok := e.(doGrant); ok {
+				m.st.acked = false
+			}
+			return []effect{e}
+		})},
 		{"connection in two places", "", func() func(m *model, e effect) []effect {
 			return func(m *model, e effect) []effect {
 				if g, ok := e.(doGrant); ok && g.lease.Warm {
@@ -118,7 +170,7 @@ func TestModelNotices(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var other error
-			for seed := range uint64(400) {
+			for seed := range uint64(4000) {
 				m := newModel(seed)
 				m.mutate = tt.wrong()
 				if err := m.run(300); err != nil {

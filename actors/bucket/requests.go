@@ -26,7 +26,7 @@ func (s *state) acquire(r *Request, now time.Time) []effect {
 	s.arrived++
 	r.order = s.arrived
 	s.pending[r.Session] = r
-	if s.waiting == 0 || s.open < s.set.Limit && s.warmFits(r, now) && !s.claimed(r.Key) {
+	if s.waiting == 0 || s.open < s.limit() && s.warmFits(r, now) && !s.claimed(r.Key) {
 		if out, ok := s.serve(r, now); ok {
 			return out
 		}
@@ -60,15 +60,16 @@ func (s *state) serve(r *Request, now time.Time) (out []effect, ok bool) {
 		return nil, false
 	}
 	switch {
-	case s.open < s.set.Limit:
+	case s.open < s.limit():
 		s.open++
 		return s.useSlot(r), true
-	case s.open == s.set.Limit && s.idle.len() > 0:
+	case s.open == s.limit() && s.idle.len() > 0:
 		// The slot changes hands only when the old connection is gone.
+		s.passing++
 		if !r.Dedicated {
 			s.dialing++
 		}
-		return []effect{doClose{s.idle.takeOldest(), r, "evicted"}}, true
+		return []effect{doClose{conn: s.idle.takeOldest(), then: r, why: "evicted"}}, true
 	}
 	return nil, false
 }
@@ -78,16 +79,16 @@ func (s *state) useSlot(r *Request) []effect {
 	if r.Dedicated {
 		return s.grant(r, nil, false)
 	}
-	s.dialing++
-	return []effect{doDial{r}}
+	return []effect{s.dial(r)}
 }
 
 func (s *state) grant(r *Request, c *backend.Conn, warm bool) []effect {
 	s.nextID++
 	l := &Lease{ID: s.nextID, Conn: c, Warm: warm, Waited: r.waited, session: r.Session, request: r, dedicated: r.Dedicated}
 	if l.dedicated {
-		l.freed = make(chan struct{})
+		l.own = newOwnSocket()
 	}
+	s.granted++
 	delete(s.pending, r.Session)
 	s.leases[r.Session] = l
 	return []effect{doGrant{r, l}}
@@ -97,6 +98,7 @@ func (s *state) grant(r *Request, c *backend.Conn, warm bool) []effect {
 // the client had seen it, and serves the request anew.
 func (s *state) deadOnGrant(l *Lease, now time.Time) []effect {
 	delete(s.leases, l.session)
+	s.granted--
 	out := []effect{s.close(l.Conn, "died while idle")}
 	r := l.request
 	s.pending[r.Session] = r

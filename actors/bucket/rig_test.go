@@ -36,10 +36,14 @@ type serverSocket struct {
 	net.Conn
 	server *server
 	once   sync.Once
+	gone   chan struct{} // closed with it
 }
 
 func (s *serverSocket) Close() error {
-	s.once.Do(func() { s.server.open.Add(-1) })
+	s.once.Do(func() {
+		s.server.open.Add(-1)
+		close(s.gone)
+	})
 	return nil
 }
 
@@ -63,11 +67,13 @@ func (s *server) dial(ctx context.Context, _ *backend.Target, l *tds.Login7, k b
 	if l.Password == "wrong" {
 		return fail(errPassword)
 	}
-	return &backend.Conn{Net: &serverSocket{server: s}, Key: k}, nil
+	return &backend.Conn{Net: &serverSocket{server: s, gone: make(chan struct{})}, Key: k}, nil
 }
 
-func (s *server) clean(ctx context.Context, _ *backend.Conn) error {
+func (s *server) clean(ctx context.Context, c *backend.Conn) error {
 	select {
+	case <-c.Net.(*serverSocket).gone:
+		return net.ErrClosed
 	case <-time.After(s.cleaning):
 		return nil
 	case <-ctx.Done():

@@ -79,6 +79,9 @@ func replay(t *testing.T, file []byte) []byte {
 			for _, e := range effects {
 				fmt.Fprintln(&out, "   ", s.effect(e))
 			}
+			if s.reports && s.state.reportDue(strings.HasPrefix(line, "> tick")) {
+				fmt.Fprintln(&out, "   ", s.report())
+			}
 			fmt.Fprintln(&out, "    =", s.counts())
 		case line == "" || strings.HasPrefix(line, "#"):
 			fmt.Fprintln(&out, line)
@@ -95,9 +98,10 @@ type script struct {
 	conns    map[string]*backend.Conn
 	names    map[any]string // of requests and connections
 	then     map[string]*Request
+	reports  bool // are shown
 }
 
-var errWords = map[string]error{"dial": errDial, "password": errPassword, "database": errDatabase, "timeout": errors.New("timeout"), "clean": errors.New("not reset")}
+var errWords = map[string]error{"dial": errDial, "password": errPassword, "database": errDatabase, "timeout": errors.New("timeout"), "clean": errors.New("not reset"), "lost": errLost}
 
 var giveBacks = map[string]GiveBack{"unused": Unused, "used": Used, "broken": Broken, "gone": Gone}
 
@@ -140,6 +144,16 @@ func (s *script) message(args []string) ([]effect, error) {
 	case "settings":
 		set, err := settingsOf(st.set, opt)
 		return st.configure(set), err
+	case "governed":
+		st.governed, s.reports = true, true
+		return nil, nil
+	case "entitle":
+		slots, err := strconv.Atoi(opt["slots"])
+		if err != nil {
+			return nil, err
+		}
+		version, err := strconv.ParseUint(opt["version"], 10, 64)
+		return st.entitle(Entitle{Version: version, Slots: slots, Force: opt["force"] != ""}), err
 	case "tick":
 		return st.tick(s.now, opt["warm"] != ""), nil
 	case "recycle":
@@ -155,7 +169,11 @@ func (s *script) message(args []string) ([]effect, error) {
 		return nil, nil
 	case "warmed":
 		k := backend.Key{User: "warm", Database: "db"}
-		return st.warmed("warm", Digest{1}, s.opened(k, err), err, s.now), nil
+		d := s.dialOf(nil)
+		if d == nil {
+			return nil, fmt.Errorf("no such dial")
+		}
+		return st.warmed(d, "warm", Digest{1}, s.opened(k, err), err, s.now), nil
 	}
 	switch {
 	case r != nil:
@@ -180,6 +198,10 @@ func (s *script) ofRequest(words []string, r *Request, opt map[string]string, er
 	st := s.state
 	switch words[0] {
 	case "dialed":
+		d := s.dialOf(r)
+		if d == nil {
+			return nil, fmt.Errorf("no such dial")
+		}
 		c := s.opened(r.Key, err)
 		if took := opt["took"]; took != "" {
 			d, err := time.ParseDuration(took)
@@ -188,7 +210,9 @@ func (s *script) ofRequest(words []string, r *Request, opt map[string]string, er
 			}
 			c.Born = s.now.Add(-d)
 		}
-		return st.dialed(r, c, err, s.now), nil
+		return st.dialed(d, c, err, s.now), nil
+	case "closed": // the socket of a dedicated lease that was cut
+		return st.slotClosed(nil), nil
 	case "taken":
 		return st.taken(r, s.now), nil
 	case "takenLate":
@@ -214,6 +238,16 @@ func (s *script) ofRequest(words []string, r *Request, opt map[string]string, er
 		return st.release(r.Session, id, how, s.now), nil
 	}
 	return nil, fmt.Errorf("unknown message")
+}
+
+// dialOf is the oldest dial under way for r.
+func (s *script) dialOf(r *Request) *dial {
+	for _, d := range s.state.dials {
+		if d.req == r {
+			return d
+		}
+	}
+	return nil
 }
 
 func settingsOf(set Settings, opt map[string]string) (Settings, error) {
@@ -273,12 +307,12 @@ func (s *script) effect(e effect) string {
 	case doRefuse:
 		return fmt.Sprintf("refuse %s: %v", s.names[e.req], e.err)
 	case doDial:
-		if e.req == nil {
-			return "dial to keep warm"
-		}
-		return "dial for " + s.names[e.req]
+		return s.dialName(e.dial)
 	case doClose:
 		c := s.names[e.conn]
+		if e.cut {
+			return fmt.Sprintf("close %s at once: %s", c, e.why)
+		}
 		if e.then == nil {
 			return fmt.Sprintf("close %s: %s", c, e.why)
 		}
@@ -299,6 +333,15 @@ func (s *script) effect(e effect) string {
 			return fmt.Sprintf("offer to whom an idle %s/%s fits", e.key.User, e.key.Database)
 		}
 		return "offer"
+	case doCut:
+		if l := e.lease; l.Conn != nil {
+			return fmt.Sprintf("cut %s off %s", s.names[l.request], s.names[l.Conn])
+		}
+		return fmt.Sprintf("cut %s off its own socket", s.names[e.lease.request])
+	case doAbort:
+		return "abort the cleaning of " + s.names[e.cleaning.conn]
+	case doCallOff:
+		return "call off the " + s.dialName(e.dial)
 	case doCancel:
 		return fmt.Sprintf("cancel s%d", e.id)
 	case doTellDied:
@@ -310,5 +353,21 @@ func (s *script) effect(e effect) string {
 func (s *script) counts() string {
 	st := s.state
 	return fmt.Sprintf("open %d: %d dialing, %d idle, %d leased, %d busy, %d closing; %d waiting",
-		st.open, st.dialing, st.idle.len(), len(st.leases), st.busy, st.closing, st.waiting)
+		st.open, st.dialing, st.idle.len(), len(st.leases), len(st.busy), st.closing, st.waiting)
+}
+
+func (s *script) dialName(d *dial) string {
+	if d.req == nil {
+		return "dial to keep warm"
+	}
+	return "dial for " + s.names[d.req]
+}
+
+func (s *script) report() string {
+	u, oldest := s.state.report(), "none"
+	if !u.Oldest.IsZero() {
+		oldest = s.now.Sub(u.Oldest).String()
+	}
+	return fmt.Sprintf("report version %d: %d slots, %d open, %d in use, %d idle, %d waiting, oldest %s, %d acquired",
+		u.Version, u.Slots, u.Open, u.InUse, u.Idle, u.Waiting, oldest, u.Acquired)
 }

@@ -1,8 +1,7 @@
 package bucket
 
 import (
-	"sync"
-	"sync/atomic"
+	"context"
 	"time"
 
 	"sluice/actors/actor"
@@ -32,48 +31,6 @@ type Request struct {
 	gone     bool         // the session has stopped or was answered
 }
 
-// Lease is the right to use one backend connection, or with Dedicated to open
-// one, until it is given back.
-type Lease struct {
-	ID   uint64
-	Conn *backend.Conn // nil with Dedicated
-	// Warm says that no backend login was needed.
-	Warm   bool
-	Waited time.Duration
-	Target *backend.Target // where to dial, with Dedicated
-
-	session   actor.ID
-	request   *Request
-	dedicated bool
-	begun     atomic.Bool   // the session may have a socket open
-	freed     chan struct{} // closed when it has none any more; with dedicated
-	free      sync.Once
-}
-
-// Begin is to be called before the session of a dedicated lease dials. From
-// then on not even the session's death frees the slot before Freed is called.
-func (l *Lease) Begin() { l.begun.Store(true) }
-
-// Freed says that the socket opened within a dedicated lease is closed.
-func (l *Lease) Freed() {
-	if l.freed != nil {
-		l.free.Do(func() { close(l.freed) })
-	}
-}
-
-// holds tells whether a socket may be open within a dedicated lease.
-func (l *Lease) holds() bool {
-	if !l.dedicated || !l.begun.Load() {
-		return false
-	}
-	select {
-	case <-l.freed:
-		return false
-	default:
-		return true
-	}
-}
-
 // GiveBack says in what state a lease's connection comes back.
 type GiveBack int
 
@@ -88,7 +45,7 @@ const (
 // Settings are what governs a bucket. All but Limit can change without
 // touching a connection.
 type Settings struct {
-	Limit             int // open connections at most
+	Limit             int // open connections at most, unless an Entitle says otherwise
 	MinIdle           int // idle ones kept from expiring
 	MaxIdleTime       time.Duration
 	MaxLifetime       time.Duration
@@ -103,12 +60,22 @@ type Settings struct {
 // complete, and never exceeds the limit in force when it was raised.
 type state struct {
 	set     Settings
-	open    int // dialling, idle, leased, being cleaned, being closed
-	dialing int // backend logins under way or about to start
-	busy    int // being cleaned or checked
-	closing int // being closed to free their slots, not to pass them on
-	warmUps int // dials under way for MinIdle
+	open    int         // dialling, idle, leased, being cleaned, being closed
+	dialing int         // backend logins under way or about to start
+	dials   []*dial     // those under way, oldest first
+	busy    []*cleaning // being cleaned or checked, oldest first
+	closing int         // being closed to free their slots
+	passing int         // being closed to pass their slots on
+	doomed  int         // of dials and busy: those cut, whose end is still to be told
+	warmUps int         // dials under way for MinIdle
 	line
+
+	governed bool // an Entitle says how many may be open, not the settings
+	slots    int
+	version  uint64 // of the last Entitle seen
+	acked    bool   // and that it was seen has been reported
+	told     Usage  // what was last reported
+	granted  uint64 // leases so far
 
 	idle    idleSet
 	oldest  time.Time // connections born before are closed when given back
@@ -126,6 +93,19 @@ type credential struct {
 	verified time.Time
 }
 
+// dial is a backend login under way.
+type dial struct {
+	req    *Request // nil to keep a connection warm
+	cut    bool     // called off
+	cancel context.CancelCauseFunc
+}
+
+// cleaning is a connection that is being cleaned or checked.
+type cleaning struct {
+	conn *backend.Conn
+	cut  bool // closed meanwhile
+}
+
 // effect is something the shell has to do.
 type effect interface{ effect() }
 
@@ -140,13 +120,14 @@ type (
 		req *Request
 		err error
 	}
-	// doDial opens a connection for req, or to keep one warm if req is nil.
-	doDial struct{ req *Request }
+	// doDial opens a connection.
+	doDial struct{ dial *dial }
 	// doClose closes a connection; then is told back with closed.
 	doClose struct {
 		conn *backend.Conn
 		then *Request // waits for the slot
 		why  string
+		cut  bool // at once, instead of in order
 	}
 	// doClean cleans or checks a connection.
 	doClean struct {
@@ -181,7 +162,7 @@ func (doTellDied) effect() {}
 
 func newState(set Settings) *state {
 	return &state{
-		set: set, idle: newIdleSet(),
+		set: set, idle: newIdleSet(), acked: true,
 		leases:  map[actor.ID]*Lease{},
 		pending: map[actor.ID]*Request{},
 		creds:   map[string]credential{},

@@ -18,16 +18,14 @@ func (s *state) tick(now time.Time, canWarm bool) []effect {
 			out = append(out, s.close(c, "expired"))
 		case s.set.CheckEvery > 0 && now.Sub(c.CheckedAt) >= s.set.CheckEvery && s.waiting == 0:
 			s.idle.remove(c)
-			s.busy++
-			out = append(out, doClean{c, true})
+			out = append(out, s.clean(c, true))
 		}
 	}
-	for canWarm && !s.closed && s.idle.len()+s.busy+s.warmUps < s.set.MinIdle && s.open < s.set.Limit &&
+	for canWarm && !s.closed && s.idle.len()+len(s.busy)+s.warmUps < s.set.MinIdle && s.open < s.limit() &&
 		s.dialing < s.set.MaxParallelLogins && s.waiting == 0 {
 		s.open++
-		s.dialing++
 		s.warmUps++
-		out = append(out, doDial{nil})
+		out = append(out, s.dial(nil))
 	}
 	for user, c := range s.creds {
 		if now.Sub(c.verified) >= s.set.ReverifyAfter {
@@ -41,11 +39,7 @@ func (s *state) tick(now time.Time, canWarm bool) []effect {
 // closed at once; those in use are when they come back.
 func (s *state) configure(set Settings) []effect {
 	s.set = set
-	var out []effect
-	for s.surplus() > 0 && s.idle.len() > 0 {
-		out = append(out, s.close(s.idle.takeOldest(), "over the limit"))
-	}
-	return append(out, s.offer()...)
+	return append(s.shrink(false), s.offer()...)
 }
 
 // recycle makes every connection born before now end with its present use, and

@@ -32,6 +32,7 @@ const (
 	BucketRemoved      Cause = 50013 // the bucket left the configuration
 	Killed             Cause = 50014 // ended by an operator
 	Protocol           Cause = 50015 // the client broke the protocol
+	SlotLost           Cause = 50016 // the node's right to the connection has ended
 )
 
 // Numbers that SQL Server itself uses and drivers know.
@@ -95,6 +96,8 @@ func (c Cause) Describe() Info {
 		return Info{"killed", 20, 0, "the session was ended by an operator", true}
 	case Protocol:
 		return Info{"protocol", 20, 0, "the client broke the TDS protocol", true}
+	case SlotLost:
+		return Info{"slot_lost", 20, unavailable, "this node may no longer use its connections: it lost touch with the fleet's ledger", true}
 	}
 	return Info{"internal", 16, 0, "internal error", true}
 }
@@ -102,7 +105,7 @@ func (c Cause) Describe() Info {
 // All returns every cause in the order of its number.
 func All() []Cause {
 	var all []Cause
-	for c := Internal; c <= Protocol; c++ {
+	for c := Internal; c <= SlotLost; c++ {
 		all = append(all, c)
 	}
 	return all

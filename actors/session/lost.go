@@ -33,9 +33,28 @@ func (p *port) backendLost(requestRead bool, err error) {
 	if !requestRead {
 		p.drainRequest()
 	}
-	p.tell(&refusal.Error{Cause: refusal.BackendLost, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
-	p.bucket.Metrics.Errors(refusal.BackendLost.String()).Inc()
-	p.end(bucket.Broken, &lost{"backend", err})
+	e := p.loss(err)
+	p.tell(e)
+	p.bucket.Metrics.Errors(e.Cause.String()).Inc()
+	p.end(bucket.Broken, lostTo(e))
+}
+
+// lostTo is what the log has of a loss.
+func lostTo(e *refusal.Error) error {
+	if e.Cause == refusal.SlotLost {
+		return &lost{"slot", e.Err}
+	}
+	return &lost{"backend", e.Err}
+}
+
+// loss is why the server's side is gone: the server closed or broke it, or the
+// bucket did because it has lost the slot.
+func (p *port) loss(err error) *refusal.Error {
+	cause := refusal.BackendLost
+	if p.lease.Lost() {
+		cause = refusal.SlotLost
+	}
+	return &refusal.Error{Cause: cause, Bucket: p.bucket.ID, Node: p.env.Node, Err: err}
 }
 
 // drainRequest reads the rest of a request that will not be served, so that

@@ -93,6 +93,7 @@ type setup struct {
 	username       string
 	password       string
 	style          refusal.Style
+	bucket         func(*bucket.Config)
 }
 
 // startNode serves the bucket "b1", whose server is at address; logins to the
@@ -119,11 +120,15 @@ func startNode(t testing.TB, address string, change func(*setup)) *node {
 		Acquired: &count{}, AcquiredAfterWait: &count{}, Released: &count{}, QueueTimeout: &count{}, QueueFull: &count{},
 		Cancelled: &count{}, DialFailed: &count{}, CleanFailed: &count{}, QueueWait: &count{}, AcquireSeconds: &count{}, LoginSeconds: &n.logins,
 	}
-	governor := bucket.Spawn(sys, bucket.Config{
+	cfg := bucket.Config{
 		ID: "b1", Node: "n1",
 		Settings: bucket.Settings{Limit: o.limit, MaxIdleTime: time.Hour, MaxParallelLogins: 8, ReverifyAfter: time.Hour},
 		Queue:    o.queue, Target: &o.target, Metrics: n.governor, Log: log,
-	}, &workers, watcher)
+	}
+	if o.bucket != nil {
+		o.bucket(&cfg)
+	}
+	governor := bucket.Spawn(sys, cfg, &workers, watcher)
 	n.env = &Env{
 		System: sys, Node: "n1", Log: log, Credentials: NewCredentials(), Watcher: watcher,
 		TLSRequired: o.required, Strict: o.strict, LoginTimeout: o.loginTimeout, CleanTimeout: o.cleanTimeout, ErrorStyle: o.style,

@@ -41,14 +41,23 @@ func (p *port) relayLogin(l *bucket.Lease) {
 			l.Freed()
 		}
 	}()
-	w, err := backend.Open(ctx, l.Target, l.Target.Address, fedAuth)
+	ctx, err := l.Begin(ctx)
 	if err != nil {
-		p.endRelay(&refusal.Error{Cause: refusal.BackendUnavailable, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
+		p.endRelay(err)
 		return
+	}
+	if w, err = backend.Open(ctx, l.Target, l.Target.Address, fedAuth); err != nil {
+		l.Freed() // before the client is told, which may take its time
+		p.endRelay(p.relayFailed(l, err))
+		return
+	}
+	if !l.Opened(w.Abort) { // lost meanwhile; what is sent from here on fails
+		w.Abort()
+		l.Freed()
 	}
 	echoFedAuth(&login, w.PreLogin)
 	if err := w.SendLogin(&login); err != nil {
-		p.endRelay(&refusal.Error{Cause: refusal.BackendUnavailable, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
+		p.endRelay(p.relayFailed(l, err))
 		return
 	}
 	conn := w.Conn(p.tokens)
@@ -66,7 +75,7 @@ func (p *port) relayLogin(l *bucket.Lease) {
 		_ = conn.Net.SetReadDeadline(time.Now().Add(p.env.LoginTimeout))
 		m, err := tds.ReadMessage(conn.Net, nil, tds.MaxLogin7)
 		if err != nil {
-			p.endRelay(&refusal.Error{Cause: refusal.BackendUnavailable, Bucket: p.bucket.ID, Node: p.env.Node, Err: err})
+			p.endRelay(p.relayFailed(l, err))
 			return
 		}
 		_ = conn.Net.SetReadDeadline(time.Time{}) // the last leg may be followed by anything at once
@@ -194,6 +203,16 @@ func echoFedAuth(l *tds.Login7, answer tds.PreLogin) {
 			l.Features[i].Data = data
 		}
 	}
+}
+
+// relayFailed is what a client is told when the server's side of its relayed
+// login failed.
+func (p *port) relayFailed(l *bucket.Lease, err error) error {
+	cause := refusal.BackendUnavailable
+	if l.Lost() {
+		cause = refusal.SlotLost
+	}
+	return &refusal.Error{Cause: cause, Bucket: p.bucket.ID, Node: p.env.Node, Err: err}
 }
 
 // endRelay ends a relayed login that failed. A client that has not been told

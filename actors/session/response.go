@@ -189,8 +189,9 @@ func (p *port) responseBroken(r *response, err error) {
 	silent := p.discard || r.started
 	p.mu.Unlock()
 	if silent && !over {
-		p.bucket.Metrics.Errors("backend_lost").Inc()
-		p.end(bucket.Broken, &lost{"backend", err})
+		e := p.loss(err)
+		p.bucket.Metrics.Errors(e.Cause.String()).Inc()
+		p.end(bucket.Broken, lostTo(e))
 		return
 	}
 	p.backendLost(true, err)

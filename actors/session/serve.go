@@ -27,6 +27,10 @@ func (p *port) serve(l *bucket.Lease) {
 	if hello == nil {
 		return
 	}
+	if l.Lost() {
+		p.refuse(p.loss(nil))
+		return
+	}
 	body := l.Conn.Answer.Append(nil, hello)
 	msg := tds.AppendMessage(nil, tds.PacketReply, 0, l.Conn.SPID, tds.DefaultPacketSize, body)
 	p.mu.Lock()
@@ -151,7 +155,7 @@ func (p *port) drain(cause refusal.Cause) {
 	}
 }
 
-// backendDied is called when the server hung up. While a response is owed its
+// backendDied is called when the server hung up or the slot was lost. While a response is owed its
 // reader notices, or has read all of it and ends the session after it; an idle
 // client would not learn of it before its next request, and its driver's pool
 // would take the connection for a good one.
@@ -161,7 +165,8 @@ func (p *port) backendDied() {
 	idle := p.phase == phaseIdle
 	p.mu.Unlock()
 	if idle {
-		p.bucket.Metrics.Errors(refusal.BackendLost.String()).Inc()
-		p.end(bucket.Broken, &refusal.Error{Cause: refusal.BackendLost, Bucket: p.bucket.ID, Node: p.env.Node})
+		e := p.loss(nil)
+		p.bucket.Metrics.Errors(e.Cause.String()).Inc()
+		p.end(bucket.Broken, e)
 	}
 }

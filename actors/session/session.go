@@ -104,7 +104,6 @@ func (s *Session) do(c *actor.Context[Msg], e effect) {
 		s.acquire(c, e.login.login)
 	case doServe:
 		if e.lease.Conn == nil {
-			e.lease.Begin()
 			s.port.beginRelay()
 			s.port.goServe(func() { s.port.relayLogin(e.lease) })
 		} else {

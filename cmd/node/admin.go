@@ -105,12 +105,13 @@ func isLoopback(r *http.Request) bool {
 
 // healthReport is the answer of /health.
 type healthReport struct {
-	Status  string         `json:"status"` // ok, degraded, draining
+	Status  string         `json:"status"` // ok, degraded, outside, draining
 	Node    string         `json:"node"`
 	Version string         `json:"version"`
 	Uptime  string         `json:"uptime"`
 	Clients int            `json:"clients"`
-	Ledger  string         `json:"ledger"`
+	Ledger  string         `json:"ledger"` // memory, or of the fleet: open, recovering, unreachable, unknown
+	Fleet   *fleetHealth   `json:"fleet,omitempty"`
 	Buckets []bucketHealth `json:"buckets"`
 }
 
@@ -123,7 +124,8 @@ type bucketHealth struct {
 	Idle    int64  `json:"idle"`
 	InUse   int64  `json:"in_use"`
 	Waiting int64  `json:"waiting"`
-	Limit   int64  `json:"limit"`
+	Slots   int64  `json:"slots"` // how many this node may have open now
+	Limit   int64  `json:"limit"` // max_connections
 }
 
 // health says how the node is, from what backend logins have come to last: no
@@ -134,6 +136,14 @@ func (n *node) health(w http.ResponseWriter, _ *http.Request) {
 		Status: "ok", Node: n.env.Node, Version: version, Uptime: time.Since(n.started).Round(time.Second).String(),
 		Clients: n.env.Connections(), Ledger: "memory",
 	}
+	code := http.StatusOK
+	if !n.fleet.alone {
+		rep.Fleet = n.fleet.health()
+		rep.Ledger = rep.Fleet.Ledger
+		if rep.Ledger != "open" || len(rep.Fleet.Problems) > 0 {
+			rep.Status = "degraded"
+		}
+	}
 	for _, b := range n.bucketList() {
 		h := healthOf(b)
 		if h.Error != "" {
@@ -141,7 +151,9 @@ func (n *node) health(w http.ResponseWriter, _ *http.Request) {
 		}
 		rep.Buckets = append(rep.Buckets, h)
 	}
-	code := http.StatusOK
+	if !n.fleet.serving() {
+		rep.Status, code = "outside", http.StatusServiceUnavailable
+	}
 	if n.draining.Load() {
 		rep.Status, code = "draining", http.StatusServiceUnavailable
 	}
@@ -152,7 +164,7 @@ func healthOf(b *runningBucket) bucketHealth {
 	g := &b.metrics.governor.Gauges
 	h := bucketHealth{
 		ID: b.ID, Status: "ok", Address: b.target.Address, Open: g.Open.Load(), Idle: g.Idle.Load(),
-		InUse: g.Leased.Load(), Waiting: g.Waiting.Load(), Limit: g.Limit.Load(),
+		InUse: g.Leased.Load(), Waiting: g.Waiting.Load(), Limit: g.Limit.Load(), Slots: g.Slots.Load(),
 	}
 	if e := g.Failure.Load(); e != nil {
 		h.Status, h.Error = "unreachable", *e
@@ -167,6 +179,10 @@ func (n *node) ready(w http.ResponseWriter, _ *http.Request) {
 	}
 	if n.listener == nil {
 		http.Error(w, "starting", http.StatusServiceUnavailable)
+		return
+	}
+	if !n.fleet.serving() {
+		http.Error(w, "not part of the fleet: the ledger is "+n.fleet.slots.View().Ledger, http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")

@@ -38,6 +38,7 @@ type debugReport struct {
 	Clients int            `json:"clients"`
 	Kinds   []kindInfo     `json:"kinds"`
 	Buckets []bucketHealth `json:"buckets"`
+	Fleet   *fleetReport   `json:"fleet,omitempty"`
 	Actors  []actorInfo    `json:"actors,omitempty"`
 	Left    int            `json:"actors_left_out,omitempty"`
 }
@@ -102,6 +103,9 @@ func (n *node) debugActors(w http.ResponseWriter, r *http.Request) {
 	rep := debugReport{Node: n.env.Node, Time: time.Now(), Clients: n.env.Connections(), Kinds: n.kinds()}
 	for _, b := range n.bucketList() {
 		rep.Buckets = append(rep.Buckets, healthOf(b))
+	}
+	if !n.fleet.alone {
+		rep.Fleet = n.fleet.report(ctx)
 	}
 	page := strings.Contains(r.Header.Get("Accept"), "text/html") && q.Get("format") != "json" || q.Get("format") == "html"
 	kind := q.Get("kind")

@@ -29,6 +29,9 @@ func demo(ctx context.Context, args []string, out, errs io.Writer) error {
 	level := fs.String("log", "warn", "log level")
 	loginDelay := fs.Duration("login-delay", 0, "what a login costs at the embedded servers")
 	encryption := fs.String("tls", "on", "off, on or required")
+	nodes := fs.Int("nodes", 1, "nodes; several share an embedded Redis, and clients show what it is good for")
+	clients := fs.Int("clients", 40, "with several nodes: clients of the story (0: no story)")
+	step := fs.Duration("step", 12*time.Second, "with several nodes: time of each part of the story")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -52,6 +55,9 @@ func demo(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
+	if *nodes > 1 {
+		return demoOfFleet(ctx, cfg, *nodes, *clients, *step, out, errs)
+	}
 	n, err := startedNode(cfg, errs)
 	if err != nil {
 		return err
@@ -59,6 +65,21 @@ func demo(ctx context.Context, args []string, out, errs io.Writer) error {
 	announce(out, n)
 	<-ctx.Done()
 	n.drain()
+	return nil
+}
+
+func demoOfFleet(ctx context.Context, cfg *configs.Config, nodes, clients int, step time.Duration, out, errs io.Writer) error {
+	d, err := demoNodes(cfg, nodes, out, errs)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	announce(out, d.nodes[0])
+	d.announce()
+	if clients > 0 {
+		d.story(ctx, clients, step)
+	}
+	<-ctx.Done()
 	return nil
 }
 

@@ -40,6 +40,7 @@ func commands() []command {
 		{"check", "read the configuration and say everything that is wrong with it", check},
 		{"demo", "run a node before two embedded SQL servers; needs nothing else", demo},
 		{"sandbox", "run the embedded SQL server alone", runSandbox},
+		{"guard", "", func(ctx context.Context, _ []string, _, errs io.Writer) error { return guard(ctx, os.Stdin, errs) }},
 		{"version", "print the version", func(_ context.Context, _ []string, out, _ io.Writer) error {
 			_, err := fmt.Fprintln(out, "sluice", version)
 			return err
@@ -64,6 +65,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 func usage(w io.Writer) {
 	fmt.Fprint(w, "Sluice pools connections to SQL Server.\n\nUsage: sluice COMMAND [flags]\n\n")
 	for _, c := range commands() {
+		if c.about == "" {
+			continue // not for people
+		}
 		fmt.Fprintf(w, "  %-8s  %s\n", c.name, c.about)
 	}
 	fmt.Fprint(w, "\nEach command explains its flags with --help.\n")

@@ -51,6 +51,7 @@ func (m *nodeMetrics) watch(n *node) {
 	m.set.NewGauge("proxy_clients_connected", func() float64 { return float64(m.sessions.Clients.Load()) })
 	m.set.NewGauge("proxy_uptime_seconds", func() float64 { return time.Since(n.started).Seconds() })
 	m.set.NewGauge(fmt.Sprintf("proxy_build_info{version=%q,instance_id=%q}", version, n.env.Node), func() float64 { return 1 })
+	m.set.RegisterMetricsWriter(func(w io.Writer) { n.fleet.writeMetrics(w) })
 	m.set.RegisterMetricsWriter(func(w io.Writer) {
 		kinds := n.system.Totals()
 		family := func(name, kind, help string, value func(i int) uint64) {
@@ -114,7 +115,6 @@ func (m *nodeMetrics) bucket(id string) *bucketMetrics {
 	b.gauge("proxy_connections_cleaning", &g.Gauges.Cleaning)
 	b.gauge("proxy_connections_open", &g.Gauges.Open)
 	b.gauge("proxy_connections_max", &g.Gauges.Limit)
-	b.gauge("proxy_slots_owned", &g.Gauges.Limit) // a node without a ledger owns all of them
 	b.gauge("proxy_queue_length", &g.Gauges.Waiting)
 
 	s := &session.BucketMetrics{

@@ -30,7 +30,8 @@ type node struct {
 	system  *actor.System
 	watcher *backend.Watcher
 	metrics *nodeMetrics
-	workers sync.WaitGroup // of the governors
+	fleet   *fleet
+	workers sync.WaitGroup // of the governors and the keeper
 	accepts sync.WaitGroup
 	web     sync.WaitGroup // HTTP servers
 
@@ -80,7 +81,12 @@ func newNode(cfg *configs.Config, log *logger) (*node, error) {
 	if t != nil {
 		n.env.SetTLS(t)
 	}
+	if n.fleet, err = newFleet(cfg, n.system, &n.workers, n.metrics, log.Logger); err != nil {
+		n.close()
+		return nil, err
+	}
 	n.metrics.watch(n)
+	n.fleet.declare(cfg, false)
 	for _, b := range cfg.EffectiveBuckets() {
 		if err := n.addBucket(cfg, b); err != nil {
 			n.close()
@@ -105,7 +111,9 @@ func (n *node) addBucket(cfg *configs.Config, b configs.EffectiveBucket) error {
 	rb := &runningBucket{metrics: m, target: t, Bucket: session.Bucket{
 		ID: b.ID, Username: b.Username, Password: b.Password.Reveal(), Metrics: m.session,
 	}}
+	n.fleet.govern(&gc)
 	rb.Governor = bucket.Spawn(n.system, gc, &n.workers, n.watcher)
+	n.fleet.slots.Hire(b.ID, rb.Governor)
 	n.buckets[b.ID] = rb
 	return nil
 }
@@ -144,13 +152,17 @@ func (n *node) start() error {
 	if err != nil {
 		return fmt.Errorf("listen for clients: %w", err)
 	}
+	if err := n.fleet.start(n.cfg); err != nil {
+		_ = l.Close()
+		return err
+	}
 	n.listener, n.addrs["tds"] = l, l.Addr()
 	if err := n.env.StartDozing(dozeAfter); err != nil {
 		return err
 	}
 	n.accepts.Go(n.accept)
 	n.log.Info("serving", "tds", l.Addr().String(), "buckets", len(n.buckets), "node", n.env.Node, "version", version,
-		"ledger", "in memory: this node alone keeps the limits")
+		"ledger", n.fleet.describe())
 	return nil
 }
 
@@ -206,8 +218,10 @@ func (n *node) reload(now *configs.Config) {
 			_ = rb.Governor.Tell(bucket.Shut{Cause: &refusal.Error{Cause: refusal.BucketRemoved, Bucket: b.ID, Node: n.env.Node}})
 			delete(n.buckets, b.ID)
 			n.metrics.forget(b.ID)
+			n.fleet.retire(b.ID, rb.Governor)
 		}
 	}
+	n.fleet.declare(now, limitsChanged(d))
 	n.cfg = now
 	n.publishRouting()
 	n.log.Info("reloaded", "added", len(d.Added), "changed", len(d.Changed), "removed", len(d.Removed), "buckets", len(n.buckets))
@@ -271,11 +285,17 @@ func (n *node) close() {
 	defer cancel()
 	session.KillAll(n.env, refusal.Draining)
 	n.closeBuckets(ctx)
+	if n.fleet != nil {
+		n.fleet.leave(ctx)
+	}
 	_ = n.system.Shutdown(ctx, errors.New("the node is shutting down"))
 	n.env.StopDozing()
 	n.env.Ports.Wait()
 	n.watcher.Close()
 	n.workers.Wait()
+	if n.fleet != nil {
+		n.fleet.close()
+	}
 	for _, s := range n.servers {
 		_ = s.Close()
 	}

@@ -1,0 +1,430 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"sluice/actors/actor"
+	"sluice/actors/bucket"
+	"sluice/actors/keeper"
+	"sluice/configs"
+	"sluice/gossip"
+	"sluice/limits"
+	"sluice/limits/redisledger"
+)
+
+// fleet is a node's part in the fleet: the keeper of its slots, the ledger, and
+// its ties to other nodes. A node that is alone has a keeper and a ledger in
+// memory, nothing else.
+type fleet struct {
+	log     *slog.Logger
+	self    limits.Process
+	params  limits.Params
+	alone   bool
+	ledger  keeper.Ledger
+	redis   *redisledger.Ledger // nil if alone
+	keeper  keeper.Ref
+	slots   *keeper.Shared
+	workers *sync.WaitGroup
+	gossip  *gossip.Gossip
+	links   *gossip.Links
+	state   *stateFile
+	guard   *guardProcess
+
+	changed chan struct{} // gossip has news
+	stop    context.CancelFunc
+	watch   sync.WaitGroup
+
+	mu    sync.Mutex
+	heard map[limits.Process]map[string]heard // by process and bucket
+}
+
+// heard is what gossip says of a bucket on another node.
+type heard struct {
+	version uint64
+	status  keeper.Status
+	age     time.Duration
+	at      time.Time
+}
+
+// protocol is the version of what nodes say to each other.
+const protocol = 1
+
+// forever is how long the slots of a node last that is alone: nobody else could
+// have them.
+const forever = 50 * 365 * 24 * time.Hour
+
+func random64() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return binary.BigEndian.Uint64(b[:])
+}
+
+func randomTag() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+func fleetParams(cfg *configs.Config) limits.Params {
+	if !cfg.Fleet() {
+		return limits.Params{Hold: forever, Heartbeat: time.Second, Loan: time.Second, Bootstrap: true}
+	}
+	return limits.Params{
+		Hold: cfg.Limits.HoldTime, Heartbeat: cfg.Redis.HeartbeatInterval, Loan: cfg.Limits.LoanTime, Lag: cfg.Limits.FailoverLag,
+		Witnesses: cfg.Limits.Witnesses, Bootstrap: cfg.Limits.Bootstrap,
+	}
+}
+
+// newFleet starts the keeper. Its ports open with start.
+func newFleet(cfg *configs.Config, system *actor.System, workers *sync.WaitGroup, m *nodeMetrics, log *slog.Logger) (*fleet, error) {
+	f := &fleet{
+		log: log, self: limits.NewProcess(cfg.Proxy.InstanceID, random64()), params: fleetParams(cfg), alone: !cfg.Fleet(),
+		workers: workers, changed: make(chan struct{}, 1), heard: map[limits.Process]map[string]heard{},
+	}
+	kc := keeper.Config{
+		Self: f.self, Params: f.params, Clock: monotonic, Tag: randomTag, CallTimeout: callTimeout(f.params), Log: log,
+		Send: func(limits.Process, []byte) {},
+	}
+	if f.alone {
+		f.ledger = keeper.NewMemory()
+	} else {
+		rc, err := redisConfig(cfg)
+		if err != nil {
+			return nil, err
+		}
+		rc.Observe = m.redisCall
+		if f.redis, err = redisledger.Open(rc); err != nil {
+			return nil, err
+		}
+		f.ledger = f.redis
+		if f.state, err = openState(cfg); err != nil {
+			_ = f.redis.Close()
+			return nil, err
+		}
+		kc.Send, kc.Publish, kc.Remember = f.send, f.publish, f.state.remember
+	}
+	kc.Ledger = f.ledger
+	f.keeper, f.slots = keeper.Spawn(system, kc, workers)
+	return f, nil
+}
+
+// callTimeout bounds a call to the ledger: one that takes longer is of little
+// use to a heartbeat.
+func callTimeout(p limits.Params) time.Duration { return min(time.Second, p.Heartbeat) }
+
+// govern makes a bucket's settings those of a bucket whose slots are kept here.
+func (f *fleet) govern(c *bucket.Config) {
+	c.Governed = true
+	c.Report, c.Admit, c.Why = f.slots.Report, f.slots.Admit(c.ID), f.slots.Why(c.ID)
+}
+
+// declare tells the fleet what the configuration says of each bucket.
+func (f *fleet) declare(cfg *configs.Config, change bool) {
+	declared := limits.Counts{}
+	for _, b := range cfg.EffectiveBuckets() {
+		declared[b.ID] = b.MaxConnections
+	}
+	if err := f.keeper.Tell(keeper.Configure{Declared: declared, Change: change}); err != nil {
+		f.log.Error("the keeper of the slots does not take the configuration", "err", err)
+	}
+}
+
+// limitsChanged tells whether an operator has changed a bucket's limit.
+func limitsChanged(d configs.Diff) bool {
+	return slices.ContainsFunc(d.Changed, func(c configs.BucketChange) bool { return c.Limit })
+}
+
+// retire takes a bucket's slots back when its governor, which was told to
+// shut, has closed all connections.
+func (f *fleet) retire(id string, g bucket.Ref) {
+	f.watch.Go(func() {
+		select {
+		case <-g.Done():
+			f.slots.Fire(id)
+		case <-f.keeper.Done():
+		}
+	})
+}
+
+// describe is where the limits are kept, for the log.
+func (f *fleet) describe() string {
+	if f.alone {
+		return "in memory: this node alone keeps the limits"
+	}
+	return "shared: the fleet keeps the limits together"
+}
+
+// start joins the other nodes.
+func (f *fleet) start(cfg *configs.Config) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	f.stop = cancel
+	f.watch.Go(func() { // a node that nobody keeps the slots of can serve nobody
+		select {
+		case <-f.keeper.Done():
+		case <-ctx.Done():
+		}
+	})
+	if f.alone {
+		return nil
+	}
+	var key []byte
+	if k := cfg.Gossip.SecretKey.Reveal(); k != "" {
+		var err error
+		if key, err = base64.StdEncoding.DecodeString(k); err != nil {
+			return fmt.Errorf("gossip.secret_key: %w", err)
+		}
+	}
+	g := cfg.Gossip
+	links, err := gossip.Listen(gossip.LinkConfig{
+		ID: string(f.self), Cluster: g.ClusterName, Protocol: protocol, SecretKey: key, BindAddr: g.BindAddr, Port: g.PeerPort,
+		Resolve: func(id string) (string, bool) {
+			if gs := f.gossipNow(); gs != nil {
+				return gs.Resolve(id)
+			}
+			return "", false
+		},
+		Handle: func(from string, msg []byte) {
+			_ = f.keeper.Tell(keeper.Received{From: limits.Process(from), Bytes: msg}) // a full mailbox loses it, as a network might
+		},
+		Log: f.log,
+	})
+	if err != nil {
+		return fmt.Errorf("listen for other nodes: %w", err)
+	}
+	f.links = links
+	gs, err := gossip.Start(gossip.Config{
+		ID: string(f.self), Name: f.self.Name(), Cluster: g.ClusterName, Protocol: protocol,
+		Info:     gossip.Info{PeerAddr: peerAddr(cfg, links), Version: version, Witnesses: f.params.Fingerprint()},
+		BindAddr: g.BindAddr, BindPort: g.BindPort, AdvertiseAddr: g.AdvertiseAddr, Join: g.Join,
+		Preset: gossip.Preset(g.Preset), SecretKey: key, Log: f.log,
+		OnChange: func() {
+			select {
+			case f.changed <- struct{}{}:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("start gossip: %w", err)
+	}
+	f.mu.Lock()
+	f.gossip = gs
+	f.mu.Unlock()
+	f.watch.Go(func() { f.listen(ctx) })
+	f.state.settlePredecessor(ctx, f)
+	if cfg.Limits.Guard {
+		if f.guard, err = startGuard(cfg, f.state); err != nil {
+			f.log.Warn("no guard: should this process be killed, its slots are free again only after limits.hold_time", "err", err)
+		}
+	}
+	return nil
+}
+
+func (f *fleet) gossipNow() *gossip.Gossip {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.gossip
+}
+
+// peerAddr is what other nodes are told of the links' port. Without a host it
+// is the address that the node gossips from.
+func peerAddr(cfg *configs.Config, l *gossip.Links) string {
+	_, port, err := splitAddr(l.Addr().String())
+	if err != nil {
+		return ""
+	}
+	return cfg.Gossip.AdvertiseAddr + ":" + port
+}
+
+func (f *fleet) send(to limits.Process, msg []byte) {
+	if f.links == nil {
+		return
+	}
+	if err := f.links.Send(string(to), msg); err != nil && !errors.Is(err, gossip.ErrUnknownPeer) {
+		f.log.Debug("message to another node not sent", "to", to, "err", err)
+	}
+}
+
+func (f *fleet) publish(b string, s keeper.Status) {
+	g := f.gossipNow()
+	if g == nil {
+		return
+	}
+	if err := g.Publish(b, s.Encode()); err != nil {
+		f.log.Debug("usage not published", "bucket", b, "err", err)
+	}
+}
+
+// listenEvery bounds how often the news of gossip are read.
+const listenEvery = 200 * time.Millisecond
+
+// listen tells the keeper what gossip says of other nodes.
+func (f *fleet) listen(ctx context.Context) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.changed:
+		}
+		f.hear()
+		pause.Reset(listenEvery)
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
+		}
+	}
+}
+
+func (f *fleet) hear() {
+	var alive []limits.Process
+	for _, m := range f.gossip.Members() {
+		if !m.Self && m.State == gossip.Alive {
+			alive = append(alive, limits.Process(m.ID))
+		}
+	}
+	_ = f.keeper.Tell(keeper.Peers{Processes: alive})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fresh := map[limits.Process]bool{}
+	now := time.Now()
+	f.gossip.Each(func(from, key string, version uint64, value []byte, age time.Duration) {
+		p := limits.Process(from)
+		if p == f.self || f.heard[p][key].version == version && version > 0 {
+			return
+		}
+		s, err := keeper.DecodeStatus(value)
+		if err != nil {
+			f.log.Debug("usage of another node not understood", "from", from, "bucket", key, "err", err)
+			return
+		}
+		if f.heard[p] == nil {
+			f.heard[p] = map[string]heard{}
+		}
+		f.heard[p][key] = heard{version, s, age, now}
+		fresh[p] = true
+	})
+	for p := range f.heard {
+		if !slices.Contains(alive, p) {
+			delete(f.heard, p)
+		}
+	}
+	for p := range fresh {
+		if f.heard[p] == nil {
+			continue
+		}
+		all := map[string]keeper.Status{}
+		for b, h := range f.heard[p] {
+			all[b] = h.status
+		}
+		_ = f.keeper.Tell(keeper.Hint{From: p, Status: all})
+	}
+}
+
+// heardOf returns what gossip says of other nodes.
+func (f *fleet) heardOf() map[limits.Process]map[string]heard {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := map[limits.Process]map[string]heard{}
+	for p, m := range f.heard {
+		out[p] = maps.Clone(m)
+	}
+	return out
+}
+
+// leave gives everything back, once all backend connections are closed, and
+// tells the other nodes.
+func (f *fleet) leave(ctx context.Context) {
+	left := make(chan struct{}, 1)
+	done := func(struct{}) error {
+		select {
+		case left <- struct{}{}:
+		default:
+		}
+		return nil
+	}
+	if f.keeper.Tell(keeper.Quit{Done: done}) == nil {
+		select {
+		case <-left:
+			if f.state != nil {
+				f.state.clear()
+			}
+		case <-f.keeper.Done():
+		case <-ctx.Done():
+			f.log.Warn("the ledger was not told that this node leaves; its guard goes on trying")
+		}
+	}
+	if f.gossip != nil {
+		if err := f.gossip.Leave(ctx); err != nil {
+			f.log.Debug("gossip was not left in order", "err", err)
+		}
+	}
+}
+
+// close ends all that is left. The keeper's actor must have stopped.
+func (f *fleet) close() {
+	if f.stop != nil {
+		f.stop()
+	}
+	if f.gossip != nil {
+		_ = f.gossip.Close()
+	}
+	if f.links != nil {
+		_ = f.links.Close()
+	}
+	f.watch.Wait()
+	if f.redis != nil {
+		_ = f.redis.Close()
+	}
+	if f.guard != nil {
+		f.guard.release()
+	}
+	if f.state != nil {
+		f.state.close()
+	}
+}
+
+// problems lists what an operator should know of the fleet.
+func (f *fleet) problems() []string {
+	out := slices.Clone(f.slots.View().Conflicts)
+	if f.gossip != nil {
+		for _, p := range f.gossip.Problems() {
+			out = append(out, p.Text)
+		}
+	}
+	if f.links != nil {
+		for _, p := range f.links.Problems() {
+			out = append(out, p.Text)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// serving tells whether the node may have backend connections, or can expect
+// to soon.
+func (f *fleet) serving() bool {
+	v := f.slots.View()
+	if v.Phase == "inside" {
+		return true
+	}
+	for _, b := range v.Buckets {
+		if b.Entitled > 0 {
+			return true
+		}
+	}
+	return false
+}

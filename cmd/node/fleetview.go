@@ -1,0 +1,209 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"sluice/actors/keeper"
+	"sluice/gossip"
+	"sluice/limits"
+)
+
+// This file is what people and programs see of a node's part in the fleet.
+
+// fleetHealth is the fleet's part of /health.
+type fleetHealth struct {
+	Ledger   string   `json:"ledger"`
+	Phase    string   `json:"phase"` // outside, inside, fencing
+	ValidMS  int64    `json:"valid_for_ms"`
+	Members  int      `json:"members"` // alive by gossip, this one included
+	Problems []string `json:"problems,omitempty"`
+}
+
+func (f *fleet) health() *fleetHealth {
+	v := f.slots.View()
+	return &fleetHealth{
+		Ledger: v.Ledger, Phase: v.Phase, ValidMS: v.ValidFor.Milliseconds(), Members: f.members(), Problems: f.problems(),
+	}
+}
+
+func (f *fleet) members() int {
+	g := f.gossipNow()
+	if g == nil {
+		return 1
+	}
+	n := 0
+	for _, m := range g.Members() {
+		if m.State == gossip.Alive {
+			n++
+		}
+	}
+	return n
+}
+
+// fleetReport is the fleet as this node sees it: by itself, by gossip, and by
+// the ledger, asked now.
+type fleetReport struct {
+	View        limits.View    `json:"view"`
+	Nodes       []nodeReport   `json:"nodes"`
+	Buckets     []bucketReport `json:"buckets"`
+	LedgerError string         `json:"ledger_error,omitempty"`
+	Problems    []string       `json:"problems,omitempty"`
+}
+
+// nodeReport is a node by gossip.
+type nodeReport struct {
+	Node    string        `json:"node"`
+	Process string        `json:"process"`
+	State   string        `json:"state"`
+	Addr    string        `json:"addr"`
+	Version string        `json:"version"`
+	Since   time.Duration `json:"since_ns"`
+}
+
+// bucketReport is a bucket over all nodes. Ledger is -1 where it was not heard.
+type bucketReport struct {
+	Bucket  string        `json:"bucket"`
+	Limit   int           `json:"limit"`
+	Owned   int           `json:"owned"`
+	Ledger  int           `json:"ledger"`
+	Open    int           `json:"open"`
+	InUse   int           `json:"in_use"`
+	Waiting int           `json:"waiting"`
+	Nodes   []shareReport `json:"nodes"`
+}
+
+type shareReport struct {
+	Node string `json:"node"`
+	Self bool   `json:"self,omitempty"`
+	keeper.Status
+	Ledger     int           `json:"ledger"`     // owned by the ledger's word; -1 if it was not heard
+	Difference int           `json:"difference"` // to what the node says
+	Age        time.Duration `json:"age_ns"`     // of what the node said
+}
+
+func (f *fleet) report(ctx context.Context) *fleetReport {
+	v := f.slots.View()
+	r := &fleetReport{View: v, Problems: f.problems()}
+	if g := f.gossipNow(); g != nil {
+		for _, m := range g.Members() {
+			r.Nodes = append(r.Nodes, nodeReport{m.Name, m.ID, string(m.State), m.Addr, m.Info.Version, time.Since(m.Since)})
+		}
+	}
+	held, err := f.heldByLedger(ctx)
+	if err != nil {
+		r.LedgerError = err.Error()
+	}
+	others := f.heardOf()
+	for _, b := range v.Buckets {
+		r.Buckets = append(r.Buckets, f.bucketReport(b, others, held))
+	}
+	return r
+}
+
+// heldByLedger asks the ledger what each process owns; nil if it does not say.
+func (f *fleet) heldByLedger(ctx context.Context) (map[limits.Process]limits.Counts, error) {
+	reply, err := f.ledger.Do(ctx, limits.List{})
+	if err != nil {
+		return nil, err
+	}
+	if reply.Status != limits.OK {
+		return nil, fmt.Errorf("the ledger is %s", reply.Status)
+	}
+	held := map[limits.Process]limits.Counts{}
+	for s, st := range reply.Sessions {
+		p := s.Process()
+		if held[p] == nil {
+			held[p] = limits.Counts{}
+		}
+		for b, n := range st.Held {
+			held[p][b] += n
+		}
+	}
+	return held, nil
+}
+
+func (f *fleet) bucketReport(b limits.BucketView, others map[limits.Process]map[string]heard, held map[limits.Process]limits.Counts) bucketReport {
+	out := bucketReport{Bucket: b.Bucket, Limit: b.Limit, Ledger: -1}
+	add := func(p limits.Process, s keeper.Status, age time.Duration) {
+		sh := shareReport{Node: p.Name(), Self: p == f.self, Status: s, Ledger: -1, Age: age}
+		if held != nil {
+			sh.Ledger = held[p][b.Bucket]
+			sh.Difference = s.Owned - sh.Ledger
+		}
+		out.Owned += s.Owned
+		out.Open += s.Open
+		out.InUse += s.InUse
+		out.Waiting += s.Waiting
+		out.Nodes = append(out.Nodes, sh)
+	}
+	add(f.self, keeper.StatusOf(b), 0)
+	for p, m := range others {
+		if h, ok := m[b.Bucket]; ok {
+			add(p, h.status, h.age+time.Since(h.at))
+		}
+	}
+	for p, c := range held {
+		if _, known := others[p]; !known && p != f.self && c[b.Bucket] > 0 {
+			add(p, keeper.Status{}, 0) // gossip does not know it
+		}
+	}
+	slices.SortFunc(out.Nodes, func(x, y shareReport) int { return cmp.Compare(x.Node, y.Node) })
+	if held != nil {
+		out.Ledger = 0
+		for _, c := range held {
+			out.Ledger += c[b.Bucket]
+		}
+	}
+	return out
+}
+
+var ledgerStates = map[string]int{"unknown": 0, "open": 1, "recovering": 2, "unreachable": 3}
+
+// writeMetrics writes what is known of the fleet in the Prometheus text format.
+func (f *fleet) writeMetrics(w io.Writer) {
+	v := f.slots.View()
+	one := func(name, kind, help string, value any) {
+		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n%s %v\n", name, help, name, kind, name, value)
+	}
+	each := func(name, help string, value func(limits.BucketView) int) {
+		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name)
+		for _, b := range v.Buckets {
+			fmt.Fprintf(w, "%s{bucket_id=%q} %d\n", name, b.Bucket, value(b))
+		}
+	}
+	each("proxy_slots_owned", "Slots this node owns by the ledger.", func(b limits.BucketView) int { return b.Owned })
+	each("proxy_slots_borrowed", "Slots of other nodes in use of this one.", func(b limits.BucketView) int { return b.Borrowed })
+	each("proxy_slots_lent", "Slots of this node in the hands of others.", func(b limits.BucketView) int { return b.Lent })
+	each("proxy_slots_owed", "Slots that go back to the ledger as they become free.", func(b limits.BucketView) int { return b.Owes })
+	each("proxy_fleet_limit", "max_connections by the ledger.", func(b limits.BucketView) int { return b.Limit })
+	fences, borrowed, lent, relayed := f.slots.Counts()
+	one("proxy_slots_borrowed_total", "counter", "Slots borrowed from other nodes.", borrowed)
+	one("proxy_slots_lent_total", "counter", "Slots lent to other nodes.", lent)
+	one("proxy_ledger_relayed_total", "counter", "Calls to the ledger made for other nodes.", relayed)
+	one("proxy_fences_total", "counter", "Times this node lost the right to its slots.", fences)
+	one("proxy_ledger_state", "gauge", "0 not heard yet, 1 open, 2 recovering, 3 unreachable.", ledgerStates[v.Ledger])
+	one("proxy_ledger_valid_seconds", "gauge", "What is left of the right to the slots.", min(v.ValidFor, forever).Seconds())
+	one("proxy_gossip_members", "gauge", "Nodes alive by gossip, this one included.", f.members())
+	one("proxy_fleet_conflicts", "gauge", "Problems shown on the health page.", len(f.problems()))
+	fmt.Fprintf(w, "# HELP proxy_instance_heartbeat Seconds since the ledger last answered this node, -1 if never.\n# TYPE proxy_instance_heartbeat gauge\nproxy_instance_heartbeat{instance_id=%q} %v\n", f.self.Name(), max(v.HeardAgo.Seconds(), -1))
+	if f.links != nil {
+		var in, out uint64
+		for _, p := range f.links.Stats() {
+			in, out = in+p.BytesReceived, out+p.BytesSent
+		}
+		fmt.Fprintf(w, "# HELP proxy_peer_bytes_total Bytes of messages between nodes.\n# TYPE proxy_peer_bytes_total counter\nproxy_peer_bytes_total{direction=\"in\"} %d\nproxy_peer_bytes_total{direction=\"out\"} %d\n", in, out)
+	}
+}
+
+// redisCall counts a call to Redis.
+func (m *nodeMetrics) redisCall(operation, status string, took time.Duration) {
+	m.set.GetOrCreateCounter(fmt.Sprintf("proxy_redis_operations_total{operation=%q,status=%q}", operation, status)).Inc()
+	m.set.GetOrCreatePrometheusHistogramExt(fmt.Sprintf("proxy_redis_seconds{operation=%q}", operation), redisBounds).Update(took.Seconds())
+}
+
+var redisBounds = []float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"time"
+
+	mssql "github.com/microsoft/go-mssqldb"
+)
+
+// sessionWithin bounds a session. Clients that hang longer are cut loose, so
+// that a stopped node does not end all demand.
+const (
+	sessionWithin = 12 * time.Second
+	dialWithin    = 3 * time.Second
+)
+
+// open returns a handle that makes a connection for each use and keeps none.
+func open(addr, db string) (*sql.DB, error) {
+	q := url.Values{"database": {db}, "encrypt": {"disable"}, "dial timeout": {"10"}, "app name": {"chaos"}}
+	u := url.URL{Scheme: "sqlserver", User: url.UserPassword(sqlUser, sqlPassword), Host: addr, RawQuery: q.Encode()}
+	c, err := mssql.NewConnector(u.String())
+	if err != nil {
+		return nil, err
+	}
+	c.Dialer = &net.Dialer{Timeout: dialWithin}
+	h := sql.OpenDB(oneTry{c})
+	h.SetMaxIdleConns(0)
+	return h, nil
+}
+
+// oneTry hides from database/sql that a connection is bad, because it would
+// try again behind the client's back.
+type oneTry struct{ driver.Connector }
+
+var errClosed = errors.New("closed during the login")
+
+func (o oneTry) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := o.Connector.Connect(ctx)
+	if errors.Is(err, driver.ErrBadConn) {
+		return nil, fmt.Errorf("%w: %w", net.ErrClosed, errClosed)
+	}
+	return c, err
+}
+
+// maxClients is the number of rows in the clients' table of a bucket.
+const maxClients = maxLimit * 4
+
+// prepareTable makes the table in which each client has its row.
+func prepareTable(ctx context.Context, addr, db string) error {
+	h, err := open(addr, db)
+	if err != nil {
+		return err
+	}
+	defer h.Close() //nolint:errcheck // nothing is pending
+	const text = `CREATE TABLE mine (id INT PRIMARY KEY, v BIGINT NOT NULL);
+DECLARE @i INT = 0; BEGIN TRAN; WHILE @i < @p1 BEGIN INSERT INTO mine VALUES (@i, 0); SET @i = @i + 1; END; COMMIT`
+	_, err = h.ExecContext(ctx, text, maxClients)
+	return err
+}
+
+// client is one application: it connects, works, closes, thinks, for ever.
+type client struct {
+	load   *load
+	bucket int
+	row    int // in the bucket's table
+	home   int // node that it always uses; 0: any
+	rng    *rand.Rand
+	// values are those that the row may have: more than one if an answer to a
+	// write was lost.
+	values []int64
+}
+
+// session connects to a node, works and closes. It returns the time until the
+// login was done.
+func (c *client) session(ctx context.Context, h *sql.DB, node int) (waited time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sessionWithin)
+	defer cancel()
+	start := time.Now()
+	conn, err := h.Conn(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("login: %w", err)
+	}
+	waited = time.Since(start)
+	c.load.hold(c.bucket, node, 1)
+	defer func() {
+		// Counted out before the close: the slot may be someone else's before
+		// this goroutine runs again.
+		c.load.hold(c.bucket, node, -1)
+		_ = conn.Close() // the server may have closed it
+	}()
+	for _, do := range []func(context.Context, *sql.Conn) error{c.echo, c.write, c.transaction, c.linger} {
+		if err := do(ctx, conn); err != nil {
+			return waited, err
+		}
+	}
+	return waited, nil
+}
+
+// echo wants back what it sends.
+func (c *client) echo(ctx context.Context, conn *sql.Conn) error {
+	token := c.rng.Int64()
+	var got int64
+	var row int
+	if err := conn.QueryRowContext(ctx, "SELECT @p1, @p2", token, c.row).Scan(&got, &row); err != nil {
+		return fmt.Errorf("echo: %w", err)
+	}
+	if got != token || row != c.row {
+		return fmt.Errorf("%w: echo of %d, %d: %d, %d", errWrongAnswer, token, c.row, got, row)
+	}
+	return nil
+}
+
+// write changes the client's row and reads it back.
+func (c *client) write(ctx context.Context, conn *sql.Conn) error {
+	if err := c.read(ctx, conn); err != nil {
+		return err
+	}
+	v := c.rng.Int64()
+	if _, err := conn.ExecContext(ctx, "UPDATE mine SET v = @p1 WHERE id = @p2", v, c.row); err != nil {
+		c.values = append(c.values, v) // it may be written, now or a little later
+		return fmt.Errorf("update: %w", err)
+	}
+	c.values = []int64{v}
+	return c.read(ctx, conn)
+}
+
+func (c *client) read(ctx context.Context, conn *sql.Conn) error {
+	var got int64
+	if err := conn.QueryRowContext(ctx, "SELECT v FROM mine WHERE id = @p1", c.row).Scan(&got); err != nil {
+		return fmt.Errorf("read: %w", err)
+	}
+	for _, v := range c.values {
+		if v == got {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: row %d has %d, written was one of %v", errWrongAnswer, c.row, got, c.values)
+}
+
+// transaction works on a table of the session, which must not be there from
+// someone before. Now and then it leaves the table, or the transaction, behind.
+func (c *client) transaction(ctx context.Context, conn *sql.Conn) error {
+	if c.rng.IntN(3) > 0 {
+		return nil
+	}
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // it has ended already, or the connection has
+	v := c.rng.Int64()
+	// Without parameters: a table made within sp_executesql would end with it.
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("CREATE TABLE #own (v BIGINT); INSERT INTO #own VALUES (%d)", v)); err != nil {
+		return fmt.Errorf("transaction: %w", err)
+	}
+	return c.finish(ctx, conn, tx, v)
+}
+
+// finish reads the transaction's value and commits, or leaves both to the
+// reset of the connection.
+func (c *client) finish(ctx context.Context, conn *sql.Conn, tx *sql.Tx, v int64) error {
+	var got int64
+	if err := tx.QueryRowContext(ctx, "SELECT v FROM #own").Scan(&got); err != nil {
+		return fmt.Errorf("transaction: %w", err)
+	}
+	if got != v {
+		return fmt.Errorf("%w: #own has %d, written was %d", errWrongAnswer, got, v)
+	}
+	if c.rng.IntN(4) == 0 {
+		return nil
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// linger keeps the connection busy for a while.
+func (c *client) linger(ctx context.Context, conn *sql.Conn) error {
+	ms := c.rng.IntN(c.load.lingerMax + 1)
+	if c.rng.IntN(2) == 0 {
+		// Idle at the client instead.
+		if !sleep(ctx, time.Duration(ms)*time.Millisecond) {
+			return ctx.Err()
+		}
+		return nil
+	}
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("WAITFOR DELAY '00:00:00.%03d'", ms)); err != nil {
+		return fmt.Errorf("waitfor: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	mssql "github.com/microsoft/go-mssqldb"
+
+	"sluice/sandbox"
+)
+
+// zero is the start of the times in these tests.
+var zero = time.Unix(1_000_000, 0)
+
+func sec(s float64) time.Time { return zero.Add(time.Duration(s * float64(time.Second))) }
+
+func mark(f Fault, node int, from, to float64) Mark {
+	m := Mark{Step: Step{Fault: f, Node: node}, From: sec(from)}
+	if to > 0 {
+		m.To = sec(to)
+	}
+	return m
+}
+
+func TestMeter(t *testing.T) {
+	type count struct{ connections, sessions int }
+	for _, c := range []struct {
+		name   string
+		counts []count
+		want   []string
+	}{
+		{"within", []count{{1, 0}, {2, 2}, {1, 1}}, nil},
+		{"one count", []count{{2, 2}, {3, 2}, {2, 2}}, []string{"3 doubtful"}},
+		{"for a while", []count{{3, 1}, {4, 1}, {3, 1}, {2, 1}}, []string{"4 certain"}},
+		{"sessions", []count{{3, 3}, {2, 2}}, []string{"3 certain"}},
+		{"twice", []count{{3, 1}, {2, 1}, {3, 1}, {3, 1}}, []string{"3 doubtful", "3 certain"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := meter{limit: 2}
+			for i, n := range c.counts {
+				m.observe(sec(float64(i)), n.connections, n.sessions)
+			}
+			var got []string
+			for _, o := range m.over {
+				word := "doubtful"
+				if o.certain() {
+					word = "certain"
+				}
+				got = append(got, fmt.Sprint(o.peak, " ", word))
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestMeterOfARunThatIsAllWrong(t *testing.T) {
+	m := meter{limit: 1}
+	for i := range 3 * maxOverruns {
+		m.observe(sec(float64(i)), 2*(i%2), 0)
+	}
+	if len(m.over) != maxOverruns {
+		t.Errorf("%d overruns kept", len(m.over))
+	}
+}
+
+func TestMerged(t *testing.T) {
+	at := func(from, to float64, peak, seen int) overrun {
+		return overrun{from: sec(from), to: sec(to), peak: peak, seen: seen}
+	}
+	got := merged([]overrun{at(1, 1.5, 3, 2), at(1.6, 2, 5, 2), at(9, 9, 4, 3), at(9.1, 9.1, 4, 1)}, 200*time.Millisecond)
+	if len(got) != 3 || got[0].peak != 5 || got[0].to != sec(2) || got[1].peak != 4 || got[2].certain() {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestTolerated(t *testing.T) {
+	const hold = 6 * time.Second
+	for _, c := range []struct {
+		name  string
+		marks []Mark
+		want  int
+	}{
+		{"short", []Mark{mark(Pause, 1, 10, 14)}, 0},
+		{"long", []Mark{mark(LongPause, 1, 10, 18)}, 1},
+		{"meant to be short, became long", []Mark{mark(Pause, 1, 10, 15.5)}, 1},
+		{"still on", []Mark{mark(LongPause, 1, 10, 0)}, 0},
+		{"short, Redis away: the witnesses heard it", []Mark{mark(RedisAway, 0, 2, 0), mark(Pause, 1, 10, 14)}, 0},
+		{"short, cut from Redis: the witnesses heard it", []Mark{mark(CutRedis, 1, 2, 20), mark(Pause, 1, 10, 14)}, 0},
+		{"short, cut from the others: Redis heard it", []Mark{mark(CutGossip, 1, 2, 20), mark(Pause, 1, 10, 14)}, 0},
+		{"short, cut from both for long", []Mark{mark(CutBoth, 1, 8, 20), mark(Pause, 1, 10, 14)}, 1},
+		{"short, cut from both just before", []Mark{mark(CutBoth, 1, 9.7, 20), mark(Pause, 1, 10, 14)}, 0},
+		{"short, Redis away and a witness killed: one hears it still", []Mark{mark(RedisAway, 0, 2, 0), mark(Kill, 2, 5, 0), mark(Pause, 1, 10, 14)}, 0},
+		{"short, Redis away and both other witnesses killed", []Mark{mark(RedisAway, 0, 2, 0), mark(Kill, 2, 5, 0), mark(Kill, 3, 5, 0), mark(Pause, 1, 10, 14)}, 1},
+		{"a witness that has just come back does not count", []Mark{mark(RedisAway, 0, 2, 0), mark(Kill, 2, 5, 6), mark(Kill, 3, 5, 6), mark(Pause, 1, 10, 14)}, 1},
+		{"the other's cut", []Mark{mark(CutBoth, 2, 2, 20), mark(Pause, 1, 10, 14)}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := tolerated(c.marks, 3, hold)
+			if len(got) != c.want {
+				t.Fatalf("%v", got)
+			}
+			if c.want == 1 && (!got[0].has(sec(12)) || got[0].has(sec(20))) {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
+func TestToleratedWithoutWitnesses(t *testing.T) {
+	marks := []Mark{mark(RedisAway, 0, 6, 0), mark(Pause, 1, 10, 14)}
+	if got := tolerated(marks, 0, 6*time.Second); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestBefore(t *testing.T) {
+	marks := []Mark{mark(Kill, 2, 1, 3), mark(LoadOn, 1, 4, 4), mark(RedisPause, 0, 5, 0), mark(Pause, 1, 30, 0)}
+	if got, want := before(marks, sec(6), 3), "redis-pause (on for 1s), kill node-2 (over for 3s)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := before(marks, zero, 3); got != "nothing" {
+		t.Errorf("%q", got)
+	}
+}
+
+// ramp makes samples every 15 ms from a function of the seconds.
+func ramp(to float64, held func(at float64) int) []Sample {
+	var list []Sample
+	for at := 0.0; at < to; at += 0.015 {
+		n := held(at)
+		list = append(list, Sample{At: sec(at), Held: []int{n}, ByNode: []int{n}})
+	}
+	return list
+}
+
+func TestRecoveries(t *testing.T) {
+	list := ramp(30, func(at float64) int {
+		if at > 5 && at < 7 || at > 20 {
+			return 12
+		}
+		return 20
+	})
+	got := recoveries(list, []Mark{mark(Pause, 1, 1, 2), mark(Kill, 2, 5, 9), mark(LoadOn, 2, 6, 6), mark(Kill, 3, 20, 0)}, 20, sec(30))
+	if len(got) != 2 || got[0].what != "kill" || !got[0].ok || got[0].took < 1990*time.Millisecond || got[0].took > 2030*time.Millisecond || got[1].ok {
+		t.Errorf("%+v", got)
+	}
+	// What is disturbed again before it is over is left out.
+	if got := recoveries(list, []Mark{mark(Kill, 2, 5, 0), mark(RedisFlush, 0, 6, 6)}, 20, sec(10)); len(got) != 1 || got[0].what != "redis-flush" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestLedgerRecoveries(t *testing.T) {
+	list := ramp(10, func(float64) int { return 20 })
+	for i := range list {
+		list[i].Strange = list[i].At.After(sec(2)) && list[i].At.Before(sec(5))
+	}
+	got := ledgerRecoveries(list, []Mark{mark(RedisKill, 0, 1, 4)}, sec(10))
+	if len(got) != 1 || !got[0].ok || got[0].took < 990*time.Millisecond || got[0].took > 1030*time.Millisecond {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestShareAndHotPhases(t *testing.T) {
+	list := ramp(10, func(at float64) int { return min(20, int(at*10)) })
+	if got := share(list, 20, span{sec(3), sec(9)}); got != 1 {
+		t.Errorf("share %v", got)
+	}
+	if got := share(nil, 20, span{}); got != 0 {
+		t.Errorf("share of nothing %v", got)
+	}
+	lines := hotPhases(list, []Mark{mark(LoadOn, 1, 0, 0), mark(RedisAway, 0, 4, 0)}, 20, sec(8))
+	if len(lines) != 2 || !strings.Contains(lines[0], "Redis up: 95% after 1.9") || !strings.Contains(lines[1], "Redis down: 95% after 0.0") {
+		t.Errorf("%q", lines)
+	}
+}
+
+func TestClassify(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want failureKind
+	}{
+		{mssql.Error{Number: 50004}, failedBusy},
+		{mssql.Error{Number: 50007}, failedSQL},
+		{mssql.Error{Number: 50000}, failedOdd},
+		{mssql.Error{Number: 208}, failedOdd},
+		{mssql.Error{Number: 50999}, failedOdd},
+		{fmt.Errorf("login: %w", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), failedNetwork},
+		{fmt.Errorf("read: %w", io.EOF), failedNetwork},
+		{fmt.Errorf("%w: %w", net.ErrClosed, errClosed), failedNetwork},
+		{errors.New("read tcp: connection reset by peer"), failedNetwork},
+		{context.DeadlineExceeded, failedNetwork},
+		{errors.New("no idea"), failedOdd},
+	} {
+		if got, text := classify(c.err); got != c.want {
+			t.Errorf("%v: %v %q", c.err, got, text)
+		}
+	}
+}
+
+func TestExcused(t *testing.T) {
+	const hold = 6 * time.Second
+	for _, c := range []struct {
+		name string
+		f    failure
+		mark Mark
+		want bool
+	}{
+		{"no capacity", failure{at: sec(1), kind: failedBusy}, mark(Kill, 1, 5, 6), true},
+		{"odd", failure{at: sec(5), node: 1, kind: failedOdd}, mark(Kill, 1, 5, 6), false},
+		{"closed by its node's death", failure{at: sec(5), node: 1, kind: failedNetwork}, mark(Kill, 1, 5, 6), true},
+		{"closed by another node", failure{at: sec(5), node: 2, kind: failedNetwork}, mark(Kill, 1, 5, 6), false},
+		{"before the fault", failure{at: sec(4), node: 1, kind: failedNetwork}, mark(Kill, 1, 5, 6), false},
+		{"long after", failure{at: sec(17), node: 1, kind: failedNetwork}, mark(Kill, 1, 5, 6), false},
+		{"through a balancer", failure{at: sec(5), kind: failedNetwork}, mark(Kill, 1, 5, 6), true},
+		{"fenced without Redis", failure{at: sec(9), node: 1, kind: failedNetwork}, mark(RedisAway, 0, 2, 0), true},
+		{"documented, another node's fault", failure{at: sec(5), node: 2, kind: failedSQL}, mark(Kill, 1, 5, 6), true},
+		{"a change of the load is no fault", failure{at: sec(5), node: 1, kind: failedSQL}, mark(LoadOn, 1, 5, 6), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := excused(c.f, []Mark{c.mark}, hold); got != c.want {
+				t.Error(got)
+			}
+		})
+	}
+}
+
+func TestEventsAfter(t *testing.T) {
+	e := func(at int, n uint32) sandbox.Event {
+		return sandbox.Event{At: time.Duration(at), Connection: n}
+	}
+	all := []sandbox.Event{e(1, 1), e(2, 2), e(3, 3)}
+	if got, complete := after(all, all[1]); !complete || len(got) != 1 || got[0] != all[2] {
+		t.Error(got, complete)
+	}
+	if got, complete := after(all[1:], e(1, 1)); complete || len(got) != 2 {
+		t.Error(got, complete)
+	}
+	if got, complete := after(all, all[2]); !complete || len(got) != 0 {
+		t.Error(got, complete)
+	}
+}
+
+func TestReport(t *testing.T) {
+	r := &result{schedule: Generate(3, testPlan(true)), peaks: []int{20, 21}, ok: 5, refusedFor: map[string]int{"50004 queue_timeout": 3}}
+	for i := range 2 * maxLines {
+		r.violate("number %d", i)
+	}
+	r.recoveries = []recovery{{"kill", time.Second, true}, {"leave", 0, false}}
+	var b strings.Builder
+	r.print(&b, "run it again")
+	summary(&b, []*result{r}, time.Minute)
+	for _, want := range []string{"FAIL seed 3", "21/20", "VIOLATION number 0", "... and 10 more", "run it again", "kill 1.00s, leave never", "queue_timeout x3", "failed: seed 3"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}

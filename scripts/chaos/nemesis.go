@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// nemesis does the steps of a schedule.
+type nemesis struct {
+	cluster  *cluster
+	load     *load
+	marks    *marks
+	schedule Schedule
+	zero     time.Time // when the part with faults began
+	log      func(format string, args ...any)
+}
+
+// run does every step at its time, undoes those that have an end, and all that
+// is left at the end of the schedule.
+func (n *nemesis) run(ctx context.Context) {
+	var steps sync.WaitGroup
+	for _, s := range n.schedule.Steps {
+		steps.Go(func() { n.step(ctx, s) })
+	}
+	sleep(ctx, time.Until(n.zero.Add(n.schedule.Duration)))
+	steps.Wait()
+	n.load.hot.Store(0)
+	n.marks.endAll(time.Now())
+}
+
+func (n *nemesis) step(ctx context.Context, s Step) {
+	if !sleep(ctx, time.Until(n.zero.Add(s.At))) {
+		return
+	}
+	n.log("  %6.2fs %s", time.Since(n.zero).Seconds(), s.what())
+	mark := n.marks.begin(s, time.Now())
+	undo, err := n.do(ctx, s)
+	if err != nil {
+		n.log("  %6.2fs %s: %v", time.Since(n.zero).Seconds(), s.what(), err)
+		n.marks.end(mark, time.Now(), err)
+		return
+	}
+	end := s.end(n.schedule.Duration)
+	if end <= s.At {
+		n.marks.end(mark, time.Now(), nil)
+		return
+	}
+	// Undone even when the run is broken off: what follows wants a whole fleet.
+	sleep(ctx, time.Until(n.zero.Add(end)))
+	err = undo()
+	n.marks.end(mark, time.Now(), err)
+	if err != nil {
+		n.log("  %6.2fs end of %s: %v", time.Since(n.zero).Seconds(), s.what(), err)
+	}
+}
+
+// do does a step and returns how it is undone.
+func (n *nemesis) do(ctx context.Context, s Step) (undo func() error, err error) {
+	nothing := func() error { return nil }
+	switch faults[s.Fault].target {
+	case targetLoad:
+		n.load.hot.Store(int64(s.Node))
+		return nothing, nil
+	case targetRedis:
+		return n.doRedis(ctx, s)
+	}
+	node := n.cluster.nodes[s.Node-1]
+	startAgain := func() error { return node.start() }
+	switch s.Fault {
+	case Kill, KillGuard:
+		return startAgain, node.end(syscall.SIGKILL, s.Fault == KillGuard)
+	case Leave:
+		return startAgain, node.end(syscall.SIGTERM, false)
+	case Pause, LongPause:
+		return func() error { return node.signal(syscall.SIGCONT) }, node.signal(syscall.SIGSTOP)
+	case Join:
+		return func() error { return node.end(syscall.SIGTERM, false) }, node.start()
+	case CutRedis, CutGossip, CutBoth, Slow:
+		return n.cluster.net.cut(s)
+	}
+	return nil, fmt.Errorf("%w: %v", errSchedule, s)
+}
+
+func (n *nemesis) doRedis(ctx context.Context, s Step) (undo func() error, err error) {
+	r := n.cluster.redis
+	start := func() error { return r.start(context.WithoutCancel(ctx)) }
+	switch s.Fault {
+	case RedisKill:
+		return func() error { return errors.Join(r.empty(), start()) }, r.kill()
+	case RedisBack:
+		if r.persistence != persistAOF {
+			err = r.save()
+		}
+		return start, errors.Join(err, r.kill())
+	case RedisOld:
+		return func() error { return errors.Join(r.bringBackCopy(), start()) }, r.kill()
+	case RedisSave:
+		return nil, r.keepCopy()
+	case RedisFlush:
+		return nil, r.command("FLUSHALL")
+	case RedisPause:
+		return r.resume, r.pause()
+	case RedisHang:
+		return func() error { return nil }, r.hang(s.For)
+	case RedisAway:
+		return start, r.kill()
+	}
+	return nil, fmt.Errorf("%w: %v", errSchedule, s)
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// rig is one run of one schedule.
+type rig struct {
+	opts     *Options
+	schedule Schedule
+	dir      string
+	log      func(format string, args ...any)
+
+	cluster *cluster
+	load    *load
+	watcher *watcher
+	series  series
+	marks   marks
+	res     *result
+}
+
+// calm is how long the fleet runs without faults after it has reached the limit
+// and before the first fault, so that there is something to compare with.
+const calm = 2 * time.Second
+
+// runSchedule runs one schedule from the start of the servers to their end.
+func runSchedule(ctx context.Context, o *Options, s Schedule, dir string, n network, log func(string, ...any)) (res *result, err error) {
+	o = o.of(s)
+	r := &rig{opts: o, schedule: s, dir: dir, log: log, res: &result{schedule: s}}
+	if r.cluster, err = newCluster(ctx, o, s, dir, n); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if e := r.cluster.close(); e != nil && err == nil {
+			r.res.violate("at the end: %v", e)
+		}
+	}()
+	warnings, err := r.cluster.checkConfig(r.cluster.nodes[0])
+	if err != nil {
+		return nil, err
+	}
+	r.res.warnings = warnings
+	if err := os.WriteFile(filepath.Join(dir, "schedule.txt"), []byte(s.String()), 0o600); err != nil {
+		return nil, err
+	}
+	if err := r.cluster.start(ctx); err != nil {
+		return nil, err
+	}
+	if r.load, err = newLoad(r.cluster); err != nil {
+		return nil, err
+	}
+	if err := r.underLoad(ctx); err != nil {
+		return nil, err
+	}
+	r.afterLoad(ctx)
+	r.judge()
+	return r.res, nil
+}
+
+// underLoad runs clients, the warm-up, the steps and the recovery.
+func (r *rig) underLoad(ctx context.Context) (err error) {
+	r.watcher = newWatcher(r.cluster, r.load, &r.series)
+	looking, blind := context.WithCancel(context.Background())
+	loading, quiet := context.WithCancel(ctx)
+	var witness sync.WaitGroup
+	witness.Go(func() { r.watcher.run(looking) })
+	witness.Go(func() { r.askWhenOver(looking) })
+	defer func() {
+		quiet()
+		err = errors.Join(err, r.load.close())
+		r.res.loadEnd = time.Now()
+		if err == nil {
+			r.checkQuiet(ctx)
+		}
+		blind()
+		witness.Wait()
+	}()
+	r.res.loadStart = time.Now()
+	if r.schedule.Name == fairness {
+		r.load.start(loading, 2*r.schedule.Limit, func(i int) int { return 1 + i%r.schedule.Nodes })
+	} else {
+		r.load.start(loading, int(r.opts.Demand*float64(r.schedule.Limit)+0.5), nil)
+	}
+	r.warmUp(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	r.res.zero = time.Now()
+	n := nemesis{cluster: r.cluster, load: r.load, marks: &r.marks, schedule: r.schedule, zero: r.res.zero, log: r.log}
+	n.run(ctx)
+	r.res.healed = time.Now()
+	r.recover(ctx)
+	return context.Cause(ctx)
+}
+
+// warmUp waits until clients hold enough of every bucket, and a little longer.
+func (r *rig) warmUp(ctx context.Context) {
+	start := r.res.loadStart
+	if !eventually(ctx, r.opts.WarmUp, func() bool { return r.isFull(start) }) {
+		if ctx.Err() == nil {
+			r.res.violate("warm-up: clients never held %d%% of the limit within %v", enough, r.opts.WarmUp)
+		}
+		return
+	}
+	r.res.warmUp = time.Since(start)
+	r.log("  the limit is reached after %v", r.res.warmUp.Round(grain))
+	sleep(ctx, calm)
+	r.watcher.isNormal()
+	r.res.calm = share(r.series.all(), r.schedule.Limit, span{time.Now().Add(-calm), time.Now()})
+}
+
+// isFull tells whether clients have held enough of every bucket since then.
+func (r *rig) isFull(since time.Time) bool {
+	list := r.series.all()
+	const recent = 20
+	_, ok := reached(list[max(0, len(list)-recent):], r.schedule.Limit, since, time.Now())
+	return ok
+}
+
+// recover waits until the fleet, with nothing wrong any more, gives clients
+// everything again.
+func (r *rig) recover(ctx context.Context) {
+	within := 2*r.opts.Hold + 15*time.Second
+	since := time.Now()
+	if !eventually(ctx, within, func() bool { return r.isFull(since) }) {
+		if ctx.Err() == nil {
+			r.res.violate("recovery: clients did not hold %d%% of the limit within %v after the last fault", enough, within)
+		}
+		return
+	}
+	r.res.recovered = time.Since(since)
+	sleep(ctx, calm)
+}
+
+// askWhenOver writes down what the nodes say of themselves each time the limit
+// is newly exceeded, a few times at most.
+func (r *rig) askWhenOver(ctx context.Context) {
+	const most = 5
+	seen := 0
+	for file := 1; file <= most && sleep(ctx, look); {
+		now := r.watcher.overruns()
+		if now == seen {
+			continue
+		}
+		seen = now
+		var b bytes.Buffer
+		fmt.Fprintf(&b, "%v\n", time.Now())
+		for _, n := range r.cluster.nodes {
+			if body, _, err := r.cluster.probe.get(ctx, n, "/health"); n.running() {
+				fmt.Fprintf(&b, "%s: %v\n%s\n", n.name, err, body)
+			}
+		}
+		// It is there to help; a run does not fail for want of it.
+		_ = os.WriteFile(filepath.Join(r.dir, fmt.Sprintf("over-%d.txt", file)), b.Bytes(), 0o600)
+		file++
+	}
+}
+
+// checkQuiet looks at a fleet without clients: nothing is in use, and the nodes
+// have open what the servers see.
+func (r *rig) checkQuiet(ctx context.Context) {
+	const within = 8 * time.Second
+	var wrong error
+	if !eventually(ctx, within, func() bool { wrong = r.leaks(ctx); return wrong == nil }) && ctx.Err() == nil {
+		r.res.violate("without clients: %v", wrong)
+	}
+}
+
+var errLeak = errors.New("leak")
+
+func (r *rig) leaks(ctx context.Context) error {
+	open := make([]int, len(r.cluster.servers))
+	for _, n := range r.cluster.nodes {
+		if !n.running() {
+			continue
+		}
+		h, err := r.cluster.probe.health(ctx, n)
+		if err != nil {
+			return err
+		}
+		for i, b := range h.Buckets {
+			if b.InUse != 0 || b.Waiting != 0 || b.Open != b.Idle {
+				return fmt.Errorf("%w: %s %s: open %d, idle %d, in use %d, waiting %d", errLeak, n.name, b.ID, b.Open, b.Idle, b.InUse, b.Waiting)
+			}
+			if i < len(open) {
+				open[i] += b.Open
+			}
+		}
+	}
+	for i, s := range r.cluster.servers {
+		if seen := s.Stats().Connections; seen != open[i] {
+			return fmt.Errorf("%w: %s: the nodes say %d open, the server sees %d", errLeak, bucketName(i), open[i], seen)
+		}
+	}
+	return nil
+}
+
+// afterLoad ends the nodes; nothing may be left of them.
+func (r *rig) afterLoad(ctx context.Context) {
+	if err := r.cluster.stopNodes(); err != nil {
+		r.res.violate("stopping the nodes: %v", err)
+	}
+	for i, s := range r.cluster.servers {
+		if !eventually(ctx, 5*time.Second, func() bool { return s.Stats().Connections == 0 }) && ctx.Err() == nil {
+			r.res.violate("%s: %d connections are open although all nodes have ended", bucketName(i), s.Stats().Connections)
+		}
+	}
+}
