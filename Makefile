@@ -9,11 +9,15 @@ TIMEOUT  ?= 10m
 FUZZTIME ?= 60s
 COUNT    ?= 5
 
+# Simulated schedules of five minutes, and real ones of about a minute.
+SEEDS     ?= 2000
+SCHEDULES ?= 5
+
 LINT_VERSION := v2.15.0
 LINT         := bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fuzz bench drivers clean
+.PHONY: help build demo test race lint fuzz sim chaos bench drivers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,8 +60,15 @@ fuzz: | bin
 bin:
 	mkdir -p $@
 
-bench: ## compare with a direct connection and with HAProxy
+sim: ## simulate SEEDS schedules of faults of the slot protocol
+	$(GO) test -count=1 -timeout 0 -run TestSimulation -v ./limits -sim.seeds=$(SEEDS)
+
+chaos: ## run SCHEDULES random schedules of faults against real processes
+	scripts/chaos/run.sh --schedules $(SCHEDULES)
+
+bench: ## compare with a direct connection and with HAProxy, and a local grant with a call to Redis
 	scripts/bench/run.sh
+	$(GO) test -run '^$$' -bench 'GrantLocalSlot|Sync1Bucket' -benchtime 2s ./actors/bucket ./limits/redisledger
 
 drivers: ## run real SQL Server drivers through a node, and the same without it
 	$(GO) test -count=1 -timeout $(TIMEOUT) -run TestDrivers -v ./cmd/node

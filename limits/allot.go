@@ -25,12 +25,18 @@ func (p *pot) allot() *allotment {
 	a := &allotment{limit: p.limit.Max, free: p.limit.Max, fair: map[Session]int{}, held: map[Session]int{}}
 	order := sorted(p.shares)
 	slices.SortStableFunc(order, func(x, y Session) int { return cmp.Compare(p.shares[x].demand, p.shares[y].demand) })
-	rest := max(a.limit, 0)
+	rest, level := max(a.limit, 0), -1
 	for i, s := range order {
 		sh := p.shares[s]
 		a.held[s] = sh.held
 		a.free -= sh.held
-		a.fair[s] = min(sh.demand, rest/(len(order)-i))
+		if level < 0 && sh.demand > rest/(len(order)-i) {
+			level = rest / (len(order) - i) // it and all that follow want more
+		}
+		a.fair[s] = sh.demand
+		if level >= 0 {
+			a.fair[s] = level
+		}
 		rest -= a.fair[s]
 	}
 	slices.SortStableFunc(order, func(x, y Session) int {

@@ -15,14 +15,13 @@ type beats struct {
 	acked map[string]time.Duration // by witness: when the last promise was asked for
 	boots map[string]string        // as heard
 	pins  map[string]string        // as the ledger knows them: only these count
-	deaf  map[string]bool          // witnesses that count the session as dead
 	fresh map[Process]time.Duration
 }
 
 func newBeats() beats {
 	return beats{
 		sent: map[uint64]time.Duration{}, acked: map[string]time.Duration{}, boots: map[string]string{}, pins: map[string]string{},
-		deaf: map[string]bool{}, fresh: map[Process]time.Duration{},
+		fresh: map[Process]time.Duration{},
 	}
 }
 
@@ -139,10 +138,8 @@ func (n *Node) acked(from Process, m BeatAck) {
 		return
 	}
 	if m.Dead {
-		n.beats.deaf[m.Witness] = true
-		return
+		return // it will not promise this session anything any more
 	}
-	delete(n.beats.deaf, m.Witness)
 	n.beats.boots[m.Witness] = m.Boot
 	if n.beats.pins[m.Witness] == m.Boot || n.off.has(RuleBeatPin) && n.beats.pins[m.Witness] != "" {
 		n.beats.acked[m.Witness] = max(n.beats.acked[m.Witness], sent)

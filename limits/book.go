@@ -1,13 +1,10 @@
 package limits
 
-import (
-	"time"
-)
+import "time"
 
 // book is what a node knows of one bucket's slots.
 type book struct {
 	name     string
-	declared int
 	limit    Limit
 	conflict bool
 

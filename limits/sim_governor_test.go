@@ -15,6 +15,7 @@ type gov struct {
 	open          int // idle ones and ones being closed included
 	inUse         int
 	closing       int
+	served        time.Duration // when somebody last got one, or began to wait
 	told          Usage
 	gone          bool
 }
@@ -76,14 +77,28 @@ func (g *gov) serve() {
 		switch {
 		case g.open-g.closing > g.inUse: // an idle one
 			g.inUse++
+			g.served = g.p.h.clock()
 		case g.open < g.slots && g.p.h.clock() < g.until:
 			g.open++
 			g.inUse++
+			g.served = g.p.h.clock()
 			w.check(g.bucket, g.p)
 		default:
 			return
 		}
 	}
+	g.served = g.p.h.clock()
+}
+
+// turn ends one use: what a client gives back goes to the next, or is closed.
+func (g *gov) turn() {
+	if g.gone || g.inUse == 0 {
+		return
+	}
+	g.inUse--
+	g.shrink(false)
+	g.serve()
+	g.report(false)
 }
 
 func (g *gov) report(always bool) {
@@ -95,6 +110,9 @@ func (g *gov) report(always bool) {
 		return
 	}
 	g.told = u
+	if u.Waiting > 0 {
+		u.Age = g.p.h.clock() - g.served
+	}
 	g.p.inOrder(&g.outbox, func() { g.p.step(u) })
 }
 

@@ -98,10 +98,10 @@ func (n *Node) watchEvery() time.Duration {
 func (n *Node) sawList(r Reply) {
 	w := &n.watching
 	w.listed = r
-	if w.epoch != r.Epoch {
-		w.epoch = r.Epoch
+	if w.epoch != r.Epoch && !n.off.has(RuleSightEpoch) {
 		clear(w.seen)
 	}
+	w.epoch = r.Epoch
 	if n.closing != nil && !n.closing.listed {
 		n.closing.listed, n.closing.missing = true, r.Missing
 	}
@@ -123,7 +123,9 @@ func (n *Node) sawList(r Reply) {
 
 // silent tells whether a session was not renewed for longer than it can live
 // by the ledger alone (R8).
-func (n *Node) silent(g sighting) bool { return g.last-g.since > longer(n.p.Hold) }
+func (n *Node) silent(g sighting) bool {
+	return g.last-g.since > longer(n.p.Hold) || n.off.has(RuleSightSilent) && g.consents != nil
+}
 
 // askWitnesses asks for consent to the death of silent sessions, and for
 // reports when a recovery waits for who does not come.
@@ -156,7 +158,7 @@ const consentFor = forgetAfter / 4
 
 func (n *Node) consented(m GiveConsent) {
 	g, ok := n.watching.seen[m.Session]
-	if !ok || !m.Given || !n.p.isWitness(m.Witness) || !n.silent(g) {
+	if !ok || !m.Given || !n.p.isWitness(m.Witness) || !n.silent(g) && !n.off.has(RuleSightSilent) {
 		return // or it answers an older question, and the session was renewed since
 	}
 	if g.consents == nil || n.now-g.given > consentFor*n.p.Hold {

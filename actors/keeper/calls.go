@@ -85,7 +85,7 @@ func (k *Keeper) read(c *actor.Context[Msg], m Received) error {
 		if err := json.Unmarshal(body, &r); err != nil {
 			return fmt.Errorf("%w: %w", errFrame, err)
 		}
-		if _, ok := k.relays[r.Call]; ok {
+		if k.relays[r.Call] {
 			delete(k.relays, r.Call)
 			k.step(c, limits.Answer{Call: r.Call, Reply: r.Reply, Failed: r.Failed})
 		}
@@ -123,15 +123,15 @@ func (k *Keeper) work(f func() Msg) {
 
 func (k *Keeper) callVia(x limits.CallLedger) {
 	op, err := limits.EncodeOp(x.Op)
+	if err == nil {
+		op, err = json.Marshal(relayed{x.Call, op})
+	}
 	if err != nil {
 		k.cfg.Log.Error("call to the ledger not made", "err", err)
+	} else {
+		k.relays[x.Call] = true
+		k.cfg.Send(x.Via, append([]byte{tagCall}, op...))
 	}
-	b, err := json.Marshal(relayed{x.Call, op})
-	if err != nil {
-		k.cfg.Log.Error("call to the ledger not made", "err", err)
-	}
-	k.relays[x.Call] = k.cfg.Clock() + k.cfg.CallTimeout
-	k.cfg.Send(x.Via, append([]byte{tagCall}, b...))
 	k.work(func() Msg { // what comes first decides
 		ctx, cancel := context.WithTimeout(k.ctx, k.cfg.CallTimeout)
 		defer cancel()

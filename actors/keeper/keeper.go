@@ -59,8 +59,9 @@ type Keeper struct {
 	timer      *actor.Timer
 	wakeAt     time.Duration
 	remembered memory
-	relays     map[uint64]time.Duration // calls made by way of another process: when they are given up
-	asked      map[limits.Process]int   // calls under way for others
+	forgetful  bool // what should be remembered could not be
+	relays     map[uint64]bool        // calls under way by way of another process
+	asked      map[limits.Process]int // calls under way for others
 	quit       []actor.Reply[struct{}]
 	left       bool
 	published  map[string]Status
@@ -126,16 +127,20 @@ const mailbox = 16 << 10
 
 // Spawn starts a keeper. Workers counts the goroutines that call the ledger for it.
 func Spawn(s *actor.System, cfg Config, workers *sync.WaitGroup) (Ref, *Shared) {
+	k := newKeeper(cfg, workers)
+	sh := k.shared
+	ref := actor.Spawn(s, "keeper", func() actor.Actor[Msg] { return k }, actor.With(actor.Mailbox(mailbox)))
+	sh.setPoke(func() error { return ref.Tell(usageReady{}) })
+	return ref, sh
+}
+
+func newKeeper(cfg Config, workers *sync.WaitGroup) *Keeper {
 	ctx, cancel := context.WithCancel(context.Background())
-	sh := newShared(cfg.Clock)
-	k := &Keeper{
-		cfg: cfg, ctx: ctx, cancel: cancel, workers: workers, shared: sh, relays: map[uint64]time.Duration{},
+	return &Keeper{
+		cfg: cfg, ctx: ctx, cancel: cancel, workers: workers, shared: newShared(cfg.Clock), relays: map[uint64]bool{},
 		asked: map[limits.Process]int{}, published: map[string]Status{},
 		node: limits.NewNode(cfg.Self, cfg.Params, cfg.Tag, cfg.Clock()),
 	}
-	ref := actor.Spawn(s, "keeper", func() actor.Actor[Msg] { return k }, actor.With(actor.Mailbox(mailbox)))
-	sh.poke = func() error { return ref.Tell(usageReady{}) }
-	return ref, sh
 }
 
 // Started implements actor.Starter.
@@ -209,6 +214,9 @@ func (k *Keeper) do(c *actor.Context[Msg], x limits.Effect) (noted bool) {
 	case limits.Entitle:
 		k.shared.entitle(x)
 	case limits.Send:
+		if l, ok := x.Msg.(limits.Lend); ok && l.N > 0 && k.forgetful {
+			return false // like a message that is lost: nobody may use what a successor would not wait for
+		}
 		k.send(x)
 	case limits.CallLedger:
 		k.call(x)
@@ -238,11 +246,13 @@ func (k *Keeper) remember() {
 	if m == k.remembered {
 		return
 	}
-	if err := k.cfg.Remember(all, m.lentUntil); err != nil {
-		k.cfg.Log.Error("what a successor must know could not be written", "err", err)
-		return
+	err := k.cfg.Remember(all, m.lentUntil)
+	if err != nil && !k.forgetful {
+		k.cfg.Log.Error("what a successor must know could not be written; no slots are lent until it can", "err", err)
 	}
-	k.remembered = m
+	if k.forgetful = err != nil; !k.forgetful {
+		k.remembered = m
+	}
 }
 
 func (k *Keeper) log(x limits.Note) {

@@ -5,10 +5,12 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"sluice/actors/actor"
 	"sluice/actors/bucket"
 	"sluice/limits"
 )
@@ -35,6 +37,7 @@ type seat struct {
 	until    atomic.Int64 // end of the right to its slots, by the keeper's clock
 	governor bucket.Ref
 	hired    bool
+	next     []bucket.Ref   // who take over when it is fired, in turn
 	last     bucket.Entitle // what the governor is to be told, or was
 	unsent   bool           // its mailbox was full
 }
@@ -52,8 +55,17 @@ var nothing = bucket.Entitle{Version: math.MaxUint64, Force: true}
 
 func newShared(clock func() time.Duration) *Shared {
 	s := &Shared{clock: clock, buckets: map[string]*seat{}, ready: map[string]bucket.Usage{}}
+	s.poke = func() error { return actor.ErrStopped }
 	s.view.Store(&limits.View{})
 	return s
+}
+
+// setPoke says how the keeper is told that there are reports.
+func (s *Shared) setPoke(poke func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.poke = poke
+	s.poked = len(s.ready) > 0 && poke() == nil
 }
 
 func (s *Shared) seat(name string) *seat {
@@ -76,7 +88,11 @@ func (s *Shared) Admit(name string) func() bool {
 func (s *Shared) Report(u bucket.Usage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st := s.seat(u.Bucket); st.unsent {
+	st := s.seat(u.Bucket)
+	if len(st.next) > 0 && u.Version == 0 {
+		return // of one who has not taken over yet, and so has nothing open
+	}
+	if st.unsent {
 		st.tell()
 	}
 	s.report(u)
@@ -94,26 +110,26 @@ func (s *Shared) take() []bucket.Usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.poked = false
-	out := slices.SortedFunc(maps.Values(s.ready), func(a, b bucket.Usage) int { return compare(a.Bucket, b.Bucket) })
+	out := slices.SortedFunc(maps.Values(s.ready), func(a, b bucket.Usage) int { return strings.Compare(a.Bucket, b.Bucket) })
 	clear(s.ready)
 	return out
 }
 
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-// Hire makes g the governor of a bucket. It is told at once how many slots it has.
+// Hire makes g the governor of a bucket. It is told at once how many slots it
+// has; a bucket that still has a governor has to wait until that one is fired,
+// since the connections of both would count for the same slots.
 func (s *Shared) Hire(name string, g bucket.Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.seat(name)
+	if st.hired {
+		st.next = append(st.next, g)
+		return
+	}
+	s.install(st, g)
+}
+
+func (s *Shared) install(st *seat, g bucket.Ref) {
 	st.governor, st.hired = g, true
 	if s.closed {
 		st.last = nothing
@@ -121,13 +137,22 @@ func (s *Shared) Hire(name string, g bucket.Ref) {
 	st.tell()
 }
 
-// Fire forgets the governor of a bucket, which must have closed all its connections.
-func (s *Shared) Fire(name string) {
+// Fire forgets a governor of a bucket, which must have closed all its connections.
+func (s *Shared) Fire(name string, g bucket.Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.seat(name)
+	if !st.hired || st.governor != g {
+		st.next = slices.DeleteFunc(st.next, func(r bucket.Ref) bool { return r == g })
+		return
+	}
 	st.hired, st.unsent = false, false
 	s.report(bucket.Usage{Bucket: name, Version: st.last.Version})
+	if len(st.next) > 0 {
+		next := st.next[0]
+		st.next = st.next[1:]
+		s.install(st, next)
+	}
 }
 
 // entitle tells a governor what it may have.
@@ -156,6 +181,12 @@ func (s *Shared) closeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+	v := s.View()
+	v.Phase, v.ValidFor, v.Buckets = "gone", 0, slices.Clone(v.Buckets)
+	for i := range v.Buckets {
+		v.Buckets[i].Entitled = 0
+	}
+	s.view.Store(&v)
 	for _, st := range s.buckets {
 		st.until.Store(0)
 		st.last = nothing
@@ -182,10 +213,10 @@ func (s *Shared) Why(name string) func() string {
 				text = fmt.Sprintf("this node holds %d of %d slots", b.Entitled, b.Limit)
 			}
 		}
-		if v.Ledger != "open" {
+		if v.Ledger != "" && v.Ledger != "open" {
 			text += "; the ledger is " + v.Ledger
 		}
-		if v.Phase == "fencing" || v.Phase == "outside" {
+		if v.Phase != "inside" {
 			text += "; this node is not part of the fleet now"
 		}
 		return text

@@ -67,8 +67,12 @@ func (n *node) entitle(version uint64, slots int, force bool) {
 	}
 }
 
-// force takes all slots away, and waits until none is in use: within a second,
-// whatever clients and server do.
+// forceWithin bounds how long it takes until no slot is in use, whatever
+// clients and server do. It is less than a second on an idle machine, and less
+// than [limits.Params.Guard] must bear; tests share theirs with others.
+const forceWithin = 5 * time.Second
+
+// force takes all slots away, and waits until none is in use.
 func (n *node) force() {
 	n.t.Helper()
 	began := time.Now()
@@ -77,7 +81,7 @@ func (n *node) force() {
 		g := &n.governor.Gauges
 		return g.Open.Load() == 0 && g.Slots.Load() == 0
 	})
-	if d := time.Since(began); d > time.Second {
+	if d := time.Since(began); d > forceWithin {
 		n.t.Errorf("it took %v", d)
 	}
 }

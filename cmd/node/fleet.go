@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/actors/actor"
@@ -31,13 +32,14 @@ type fleet struct {
 	self    limits.Process
 	params  limits.Params
 	alone   bool
+	version int // of what nodes say to each other
 	ledger  keeper.Ledger
 	redis   *redisledger.Ledger // nil if alone
 	keeper  keeper.Ref
 	slots   *keeper.Shared
 	workers *sync.WaitGroup
-	gossip  *gossip.Gossip
-	links   *gossip.Links
+	gossip  atomic.Pointer[gossip.Gossip] // both nil before start, and if alone
+	links   atomic.Pointer[gossip.Links]
 	state   *stateFile
 	guard   *guardProcess
 
@@ -89,7 +91,7 @@ func fleetParams(cfg *configs.Config) limits.Params {
 // newFleet starts the keeper. Its ports open with start.
 func newFleet(cfg *configs.Config, system *actor.System, workers *sync.WaitGroup, m *nodeMetrics, log *slog.Logger) (*fleet, error) {
 	f := &fleet{
-		log: log, self: limits.NewProcess(cfg.Proxy.InstanceID, random64()), params: fleetParams(cfg), alone: !cfg.Fleet(),
+		log: log, self: limits.NewProcess(cfg.Proxy.InstanceID, random64()), params: fleetParams(cfg), alone: !cfg.Fleet(), version: protocol,
 		workers: workers, changed: make(chan struct{}, 1), heard: map[limits.Process]map[string]heard{},
 	}
 	kc := keeper.Config{
@@ -151,7 +153,7 @@ func (f *fleet) retire(id string, g bucket.Ref) {
 	f.watch.Go(func() {
 		select {
 		case <-g.Done():
-			f.slots.Fire(id)
+			f.slots.Fire(id, g)
 		case <-f.keeper.Done():
 		}
 	})
@@ -169,12 +171,6 @@ func (f *fleet) describe() string {
 func (f *fleet) start(cfg *configs.Config) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	f.stop = cancel
-	f.watch.Go(func() { // a node that nobody keeps the slots of can serve nobody
-		select {
-		case <-f.keeper.Done():
-		case <-ctx.Done():
-		}
-	})
 	if f.alone {
 		return nil
 	}
@@ -187,9 +183,9 @@ func (f *fleet) start(cfg *configs.Config) error {
 	}
 	g := cfg.Gossip
 	links, err := gossip.Listen(gossip.LinkConfig{
-		ID: string(f.self), Cluster: g.ClusterName, Protocol: protocol, SecretKey: key, BindAddr: g.BindAddr, Port: g.PeerPort,
+		ID: string(f.self), Cluster: g.ClusterName, Protocol: f.version, SecretKey: key, BindAddr: g.BindAddr, Port: g.PeerPort,
 		Resolve: func(id string) (string, bool) {
-			if gs := f.gossipNow(); gs != nil {
+			if gs := f.gossip.Load(); gs != nil {
 				return gs.Resolve(id)
 			}
 			return "", false
@@ -202,9 +198,9 @@ func (f *fleet) start(cfg *configs.Config) error {
 	if err != nil {
 		return fmt.Errorf("listen for other nodes: %w", err)
 	}
-	f.links = links
+	f.links.Store(links)
 	gs, err := gossip.Start(gossip.Config{
-		ID: string(f.self), Name: f.self.Name(), Cluster: g.ClusterName, Protocol: protocol,
+		ID: string(f.self), Name: f.self.Name(), Cluster: g.ClusterName, Protocol: f.version,
 		Info:     gossip.Info{PeerAddr: peerAddr(cfg, links), Version: version, Witnesses: f.params.Fingerprint()},
 		BindAddr: g.BindAddr, BindPort: g.BindPort, AdvertiseAddr: g.AdvertiseAddr, Join: g.Join,
 		Preset: gossip.Preset(g.Preset), SecretKey: key, Log: f.log,
@@ -218,9 +214,7 @@ func (f *fleet) start(cfg *configs.Config) error {
 	if err != nil {
 		return fmt.Errorf("start gossip: %w", err)
 	}
-	f.mu.Lock()
-	f.gossip = gs
-	f.mu.Unlock()
+	f.gossip.Store(gs)
 	f.watch.Go(func() { f.listen(ctx) })
 	f.state.settlePredecessor(ctx, f)
 	if cfg.Limits.Guard {
@@ -229,12 +223,6 @@ func (f *fleet) start(cfg *configs.Config) error {
 		}
 	}
 	return nil
-}
-
-func (f *fleet) gossipNow() *gossip.Gossip {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.gossip
 }
 
 // peerAddr is what other nodes are told of the links' port. Without a host it
@@ -248,16 +236,17 @@ func peerAddr(cfg *configs.Config, l *gossip.Links) string {
 }
 
 func (f *fleet) send(to limits.Process, msg []byte) {
-	if f.links == nil {
+	l := f.links.Load()
+	if l == nil {
 		return
 	}
-	if err := f.links.Send(string(to), msg); err != nil && !errors.Is(err, gossip.ErrUnknownPeer) {
+	if err := l.Send(string(to), msg); err != nil && !errors.Is(err, gossip.ErrUnknownPeer) {
 		f.log.Debug("message to another node not sent", "to", to, "err", err)
 	}
 }
 
 func (f *fleet) publish(b string, s keeper.Status) {
-	g := f.gossipNow()
+	g := f.gossip.Load()
 	if g == nil {
 		return
 	}
@@ -290,8 +279,9 @@ func (f *fleet) listen(ctx context.Context) {
 }
 
 func (f *fleet) hear() {
+	g := f.gossip.Load()
 	var alive []limits.Process
-	for _, m := range f.gossip.Members() {
+	for _, m := range g.Members() {
 		if !m.Self && m.State == gossip.Alive {
 			alive = append(alive, limits.Process(m.ID))
 		}
@@ -301,7 +291,7 @@ func (f *fleet) hear() {
 	defer f.mu.Unlock()
 	fresh := map[limits.Process]bool{}
 	now := time.Now()
-	f.gossip.Each(func(from, key string, version uint64, value []byte, age time.Duration) {
+	g.Each(func(from, key string, version uint64, value []byte, age time.Duration) {
 		p := limits.Process(from)
 		if p == f.self || f.heard[p][key].version == version && version > 0 {
 			return
@@ -367,8 +357,8 @@ func (f *fleet) leave(ctx context.Context) {
 			f.log.Warn("the ledger was not told that this node leaves; its guard goes on trying")
 		}
 	}
-	if f.gossip != nil {
-		if err := f.gossip.Leave(ctx); err != nil {
+	if g := f.gossip.Load(); g != nil {
+		if err := g.Leave(ctx); err != nil {
 			f.log.Debug("gossip was not left in order", "err", err)
 		}
 	}
@@ -379,11 +369,11 @@ func (f *fleet) close() {
 	if f.stop != nil {
 		f.stop()
 	}
-	if f.gossip != nil {
-		_ = f.gossip.Close()
+	if g := f.gossip.Load(); g != nil {
+		_ = g.Close()
 	}
-	if f.links != nil {
-		_ = f.links.Close()
+	if l := f.links.Load(); l != nil {
+		_ = l.Close()
 	}
 	f.watch.Wait()
 	if f.redis != nil {
@@ -400,13 +390,13 @@ func (f *fleet) close() {
 // problems lists what an operator should know of the fleet.
 func (f *fleet) problems() []string {
 	out := slices.Clone(f.slots.View().Conflicts)
-	if f.gossip != nil {
-		for _, p := range f.gossip.Problems() {
+	if g := f.gossip.Load(); g != nil {
+		for _, p := range g.Problems() {
 			out = append(out, p.Text)
 		}
 	}
-	if f.links != nil {
-		for _, p := range f.links.Problems() {
+	if l := f.links.Load(); l != nil {
+		for _, p := range l.Problems() {
 			out = append(out, p.Text)
 		}
 	}

@@ -32,7 +32,7 @@ func (f *fleet) health() *fleetHealth {
 }
 
 func (f *fleet) members() int {
-	g := f.gossipNow()
+	g := f.gossip.Load()
 	if g == nil {
 		return 1
 	}
@@ -89,7 +89,7 @@ type shareReport struct {
 func (f *fleet) report(ctx context.Context) *fleetReport {
 	v := f.slots.View()
 	r := &fleetReport{View: v, Problems: f.problems()}
-	if g := f.gossipNow(); g != nil {
+	if g := f.gossip.Load(); g != nil {
 		for _, m := range g.Members() {
 			r.Nodes = append(r.Nodes, nodeReport{m.Name, m.ID, string(m.State), m.Addr, m.Info.Version, time.Since(m.Since)})
 		}
@@ -191,9 +191,9 @@ func (f *fleet) writeMetrics(w io.Writer) {
 	one("proxy_gossip_members", "gauge", "Nodes alive by gossip, this one included.", f.members())
 	one("proxy_fleet_conflicts", "gauge", "Problems shown on the health page.", len(f.problems()))
 	fmt.Fprintf(w, "# HELP proxy_instance_heartbeat Seconds since the ledger last answered this node, -1 if never.\n# TYPE proxy_instance_heartbeat gauge\nproxy_instance_heartbeat{instance_id=%q} %v\n", f.self.Name(), max(v.HeardAgo.Seconds(), -1))
-	if f.links != nil {
+	if l := f.links.Load(); l != nil {
 		var in, out uint64
-		for _, p := range f.links.Stats() {
+		for _, p := range l.Stats() {
 			in, out = in+p.BytesReceived, out+p.BytesSent
 		}
 		fmt.Fprintf(w, "# HELP proxy_peer_bytes_total Bytes of messages between nodes.\n# TYPE proxy_peer_bytes_total counter\nproxy_peer_bytes_total{direction=\"in\"} %d\nproxy_peer_bytes_total{direction=\"out\"} %d\n", in, out)

@@ -25,6 +25,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "guard" { // started by a node that a test runs
+		if err := guard(context.Background(), os.Stdin, os.Stderr); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	goleak.VerifyTestMain(m,
 		// database/sql and net/http keep these for a moment after Close.
 		goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"),

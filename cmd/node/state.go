@@ -72,6 +72,10 @@ func openState(cfg *configs.Config) (*stateFile, error) {
 	if readErr != nil {
 		old = stateRecord{}
 	}
+	if old.Boot != bootID() && len(old.Sessions) > 0 {
+		// Its times are of another clock; loans of its slots may still be in use.
+		old.Boot, old.PID, old.Started, old.LentUntil = bootID(), 0, 0, monotonic()+cfg.Limits.LoanTime
+	}
 	s := &stateFile{path: path, file: f, predecessor: old}
 	s.record = stateRecord{PID: os.Getpid(), Started: startedAt(os.Getpid()), Boot: bootID(), Sessions: old.Sessions, LentUntil: old.LentUntil}
 	if err := s.write(); err != nil {
@@ -157,7 +161,7 @@ const settleTime = time.Second
 // or ctx ends.
 func reportDeath(ctx context.Context, l keeper.Ledger, r stateRecord, loan time.Duration, log *slog.Logger) error {
 	wait := settleTime
-	if r.Boot != bootID() { // the clock began anew; sockets and loans are older than that
+	if r.Boot != bootID() { // the clock began anew, but loans may be younger than that
 		wait += loan
 	} else {
 		wait = max(wait, r.LentUntil-monotonic()+settleTime)

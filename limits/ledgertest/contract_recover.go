@@ -136,6 +136,14 @@ var ending = []scenario{
 		}
 		s.do(s.newSync(b), limits.NoSession)
 	}},
+	{"reap with the consent of witnesses that were restarted long ago", func(s *scene) {
+		s.with(10, a, b)
+		n := s.do(limits.List{}, limits.OK).Sessions[b].Renewals
+		op := limits.Reap{Epoch: s.epoch, Session: b, Renewals: n, Quorum: 2, Consents: map[string]limits.Consent{"w1": {Boot: "new", Old: true}, "w9": {Boot: "x", Old: true}}}
+		s.twice(op, limits.Refused) // b never counted on w9
+		op.Consents["w2"] = limits.Consent{Boot: "new", Old: true}
+		s.twice(op, limits.OK)
+	}},
 	{"reap of who counts on no witnesses", func(s *scene) {
 		s.with(10, a, b)
 		op := s.newSync(b)
@@ -215,8 +223,12 @@ var declaring = []scenario{
 		}
 		s.settle(names...)
 		for _, m := range names {
+			var items []limits.Item
 			for i, name := range buckets {
-				r := s.twice(s.newSync(m, limits.Item{Bucket: name, Demand: 1, Age: int64(i)}), limits.OK)
+				items = append(items, limits.Item{Bucket: name, Demand: 1, Age: int64(i)})
+			}
+			r := s.twice(s.newSync(m, items...), limits.OK)
+			for _, name := range buckets {
 				if got := r.Buckets[name]; got.Limit.Max != declared[name] {
 					s.Errorf("%q, %q: %+v", m, name, got)
 				}

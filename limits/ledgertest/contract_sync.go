@@ -138,13 +138,25 @@ var sharing = []scenario{
 		s.with(9, a, b)
 		s.sync(a, wants(9))
 		r := s.sync(b, wants(9))
-		s.wantShare(r, limits.Share{Limit: limits.Limit{Max: 9, Ver: 1}, Unmet: 5, Peers: []limits.Session{a}, Held: 0})
+		s.wantShare(r, limits.Share{Limit: limits.Limit{Max: 9, Ver: 1}, Unmet: 4, Peers: []limits.Session{a}})
 		r = s.sync(a, wants(9))
-		s.wantShare(r, limits.Share{Held: 9, Owe: 5, Limit: limits.Limit{Max: 9, Ver: 1}, Unmet: 5})
-		r = s.sync(a, limits.Item{Bucket: db, Return: 5, Demand: 9})
-		s.wantShare(r, limits.Share{Held: 4, Limit: limits.Limit{Max: 9, Ver: 1}, Free: 5, Unmet: 5, Peers: []limits.Session{b}})
+		s.wantShare(r, limits.Share{Held: 9, Owe: 4, Limit: limits.Limit{Max: 9, Ver: 1}, Unmet: 4})
+		r = s.sync(a, limits.Item{Bucket: db, Return: 4, Demand: 9})
+		s.wantShare(r, limits.Share{Held: 5, Limit: limits.Limit{Max: 9, Ver: 1}, Free: 4, Unmet: 4, Peers: []limits.Session{b}})
 		r = s.sync(b, wants(9))
-		s.wantShare(r, limits.Share{Held: 5, Limit: limits.Limit{Max: 9, Ver: 1}})
+		s.wantShare(r, limits.Share{Held: 4, Limit: limits.Limit{Max: 9, Ver: 1}})
+	}},
+	{"the rest goes to who has waited longest", func(s *scene) {
+		s.with(10, a, b, c)
+		ages := map[limits.Session]int64{a: 5, b: 9, c: 7}
+		s.sync(a, wants(10))
+		for _, m := range []limits.Session{b, c, a} {
+			s.sync(m, limits.Item{Bucket: db, Demand: 10, Age: ages[m]})
+		}
+		s.sync(a, limits.Item{Bucket: db, Return: 7, Demand: 10, Age: 5})
+		s.sync(c, limits.Item{Bucket: db, Demand: 10, Age: 7})
+		s.sync(b, limits.Item{Bucket: db, Demand: 10, Age: 9})
+		s.wantHeld(map[limits.Session]int{a: 3, b: 4, c: 3})
 	}},
 	{"at most three peers, those with most first", func(s *scene) {
 		names := []limits.Session{"p1#/1", "p2#/1", "p3#/1", "p4#/1", "p5#/1"}

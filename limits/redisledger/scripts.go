@@ -3,6 +3,7 @@ package redisledger
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -26,19 +27,28 @@ var parts = map[string][]string{
 	"list":     {"ledger", "sessions", "pots"},
 }
 
+// script returns the text of an op's script.
+func script(op string) (string, error) {
+	var b strings.Builder
+	for _, f := range append(slices.Clone(parts[op]), op) {
+		text, err := sources.ReadFile("lua/" + f + ".lua")
+		if err != nil {
+			return "", fmt.Errorf("script of %s: %w", op, err)
+		}
+		b.Write(text)
+	}
+	return b.String(), nil
+}
+
 // loadScripts returns the script of each op.
 func loadScripts() (map[string]*redis.Script, error) {
 	out := map[string]*redis.Script{}
-	for op, files := range parts {
-		var b strings.Builder
-		for _, f := range append(files[:len(files):len(files)], op) {
-			text, err := sources.ReadFile("lua/" + f + ".lua")
-			if err != nil {
-				return nil, fmt.Errorf("script of %s: %w", op, err)
-			}
-			b.Write(text)
+	for op := range parts {
+		text, err := script(op)
+		if err != nil {
+			return nil, err
 		}
-		out[op] = redis.NewScript(b.String())
+		out[op] = redis.NewScript(text)
 	}
 	return out, nil
 }

@@ -150,12 +150,16 @@ func TestRecoveries(t *testing.T) {
 		}
 		return 20
 	})
-	got := recoveries(list, []Mark{mark(Pause, 1, 1, 2), mark(Kill, 2, 5, 9), mark(LoadOn, 2, 6, 6), mark(Kill, 3, 20, 0)}, 20, sec(30))
+	got := recoveries(list, []Mark{mark(Pause, 1, 1, 2), mark(Kill, 2, 5, 9), mark(LoadOn, 2, 6, 6), mark(Kill, 3, 20, 0)}, 20, 6*time.Second, sec(30))
 	if len(got) != 2 || got[0].what != "kill" || !got[0].ok || got[0].took < 1990*time.Millisecond || got[0].took > 2030*time.Millisecond || got[1].ok {
 		t.Errorf("%+v", got)
 	}
+	// What is missing only later, when the others take the node for dead, counts.
+	if got := recoveries(list, []Mark{mark(CutBoth, 2, 1, 0)}, 20, 6*time.Second, sec(19.5)); len(got) != 1 || got[0].took < 5900*time.Millisecond || got[0].took > 6100*time.Millisecond {
+		t.Errorf("%+v", got)
+	}
 	// What is disturbed again before it is over is left out.
-	if got := recoveries(list, []Mark{mark(Kill, 2, 5, 0), mark(RedisFlush, 0, 6, 6)}, 20, sec(10)); len(got) != 1 || got[0].what != "redis-flush" {
+	if got := recoveries(list, []Mark{mark(Kill, 2, 5, 0), mark(RedisFlush, 0, 6, 6)}, 20, 6*time.Second, sec(10)); len(got) != 0 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -179,9 +183,12 @@ func TestShareAndHotPhases(t *testing.T) {
 	if got := share(nil, 20, span{}); got != 0 {
 		t.Errorf("share of nothing %v", got)
 	}
-	lines := hotPhases(list, []Mark{mark(LoadOn, 1, 0, 0), mark(RedisAway, 0, 4, 0)}, 20, sec(8))
-	if len(lines) != 2 || !strings.Contains(lines[0], "Redis up: 95% after 1.9") || !strings.Contains(lines[1], "Redis down: 95% after 0.0") {
-		t.Errorf("%q", lines)
+	lines, missed := hotPhases(list, []Mark{mark(LoadOn, 1, 0, 0), mark(RedisAway, 0, 4, 0)}, 20, sec(8))
+	if len(missed) != 0 || len(lines) != 2 || !strings.Contains(lines[0], "Redis up: 95% after 1.9") || !strings.Contains(lines[1], "Redis down: 95% after 0.0") {
+		t.Errorf("%q, %q", lines, missed)
+	}
+	if _, missed := hotPhases(list, []Mark{mark(LoadOn, 1, 0, 0)}, 20, sec(1)); len(missed) != 1 {
+		t.Errorf("%q", missed)
 	}
 }
 

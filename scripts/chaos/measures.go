@@ -7,9 +7,9 @@ import (
 )
 
 // hotPhases says for each phase of the scenario hot-node how much of all limits
-// the hot node's clients held, and after which time enough of it.
-func hotPhases(list []Sample, done []Mark, limit int, end time.Time) []string {
-	var lines []string
+// the hot node's clients held, and after which time enough of it; missed are the
+// phases in which that never was so.
+func hotPhases(list []Sample, done []Mark, limit int, end time.Time) (lines, missed []string) {
 	hot, redis := 0, "Redis up"
 	for i, m := range done {
 		switch m.Step.Fault {
@@ -29,12 +29,14 @@ func hotPhases(list []Sample, done []Mark, limit int, end time.Time) []string {
 		}
 		after, mean, best := hotPhase(list, hot, limit, span{m.From, until})
 		text := fmt.Sprintf("never %d%%", enough)
-		if after >= 0 {
+		if after < 0 {
+			missed = append(missed, fmt.Sprintf("%s: clients of node-%d never held %d%% of the limit", redis, hot, enough))
+		} else {
 			text = fmt.Sprintf("%d%% after %.2fs", enough, after.Seconds())
 		}
 		lines = append(lines, fmt.Sprintf("hot node-%d, %s: %s, in the second half %.1f%% of the limit on average, at most %.0f%%", hot, redis, text, 100*mean, 100*best))
 	}
-	return lines
+	return lines, missed
 }
 
 // hotPhase returns after which time a node's clients held enough of the limits,

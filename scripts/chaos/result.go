@@ -61,11 +61,13 @@ func (r *rig) judge() {
 		res.notes = append(res.notes, fmt.Sprintf("%d looks at a server came too late to see every event", r.watcher.missed))
 	}
 	res.inUse = share(samples, r.schedule.Limit, span{res.zero, res.healed})
-	res.recoveries = recoveries(samples, done, r.schedule.Limit, res.loadEnd)
+	res.recoveries = recoveries(samples, done, r.schedule.Limit, r.opts.Hold, res.loadEnd)
 	res.recoveries = append(res.recoveries, ledgerRecoveries(samples, done, res.loadEnd)...)
 	switch r.schedule.Name {
 	case hotNode:
-		res.measures = hotPhases(samples, done, r.schedule.Limit, res.healed)
+		var missed []string
+		res.measures, missed = hotPhases(samples, done, r.schedule.Limit, res.healed)
+		res.violations = append(res.violations, missed...)
 	case fairness:
 		res.measures = r.load.fairness(span{res.zero, res.healed})
 	}

@@ -73,9 +73,9 @@ func (r *rig) underLoad(ctx context.Context) (err error) {
 	witness.Go(func() { r.watcher.run(looking) })
 	witness.Go(func() { r.askWhenOver(looking) })
 	defer func() {
+		r.res.loadEnd = time.Now()
 		quiet()
 		err = errors.Join(err, r.load.close())
-		r.res.loadEnd = time.Now()
 		if err == nil {
 			r.checkQuiet(ctx)
 		}

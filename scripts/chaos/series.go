@@ -78,27 +78,6 @@ func heldAt(list []Sample, t time.Time) []int {
 	return held
 }
 
-// missing is how many samples in a row, without a bucket being full, are more
-// than clients that just change over.
-const missing = 6
-
-// fellShort tells whether something really was missing within a span.
-func fellShort(list []Sample, limit int, s span) bool {
-	row := 0
-	for _, x := range list {
-		switch {
-		case !s.has(x.At):
-		case x.full(limit):
-			row = 0
-		default:
-			if row++; row == missing {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // share is the mean of what clients held within a span, as a part of all limits.
 func share(list []Sample, limit int, s span) float64 {
 	sum, count := 0.0, 0
@@ -117,54 +96,4 @@ func share(list []Sample, limit int, s span) float64 {
 		return 0
 	}
 	return sum / float64(count)
-}
-
-// recovery is how long it took until clients could hold everything again.
-type recovery struct {
-	what string
-	took time.Duration
-	ok   bool
-}
-
-// recoveries measures, for each disturbance that began or ended, the time until
-// all is in use again; what is disturbed before by another is left out. Starts
-// after which nothing was ever missing take no time and are left out as well.
-func recoveries(list []Sample, done []Mark, limit int, end time.Time) []recovery {
-	next := func(t time.Time, skip int) time.Time {
-		n := end
-		for i, m := range done {
-			if m.Step.Fault.quiet() {
-				continue
-			}
-			for k, edge := range []time.Time{m.From, m.To} {
-				if !(i == skip && k == 0) && edge.After(t) && edge.Before(n) {
-					n = edge
-				}
-			}
-		}
-		return n
-	}
-	// A client that has lost its connection needs this long to be counted out.
-	const notice = 60 * time.Millisecond
-	var all []recovery
-	measure := func(what string, from time.Time, until time.Time) {
-		if !fellShort(list, limit, span{from, from.Add(10 * notice)}) || until.Sub(from) < 2*notice {
-			return
-		}
-		took, ok := reached(list, limit, from.Add(notice), until)
-		if !ok && until.Before(end) {
-			return // disturbed before it was over
-		}
-		all = append(all, recovery{what, took + notice, ok})
-	}
-	for i, m := range done {
-		if m.Step.Fault.quiet() {
-			continue
-		}
-		measure(string(m.Step.Fault), m.From, next(m.From, i))
-		if !m.To.IsZero() && m.To.After(m.From.Add(notice)) {
-			measure(string(m.Step.Fault)+" end", m.To, next(m.To, -1))
-		}
-	}
-	return all
 }

@@ -11,33 +11,52 @@ end
 
 local function ceil(a, b) return quotient(a + b - 1, b) end
 
--- fill shares out what is less than all want: fair by place in the list.
+-- fill shares out what is less than all want: fair by place in the list. Who
+-- wants no more than the level gets it, and what that saves raises the level
+-- for the others; what then does not divide goes to those who have waited
+-- longest, and among equals to the first by name.
 local function fill(t, rest)
-  local fair, order = {}, {}
+  local fair, short = {}, {}
   for o = FIRST, #t, WIDTH do
     fair[o] = 0
-    if t[o + DEMAND] > 0 then order[#order + 1] = o end
+    if t[o + DEMAND] > 0 then short[#short + 1] = o end
   end
-  -- Places are in the order of names: they break ties as a stable sort would.
-  table.sort(order, function(x, y)
-    local a, b = t[x + DEMAND], t[y + DEMAND]
-    if a ~= b then return a < b end
-    return x < y
-  end)
-  local n = #order
-  local short = {}
-  for i, o in ipairs(order) do
-    local f = math.min(t[o + DEMAND], quotient(rest, n - i + 1))
-    fair[o], rest = f, rest - f
-    if f < t[o + DEMAND] then short[#short + 1] = o end
+  local level
+  repeat
+    level = quotient(rest, #short)
+    local more = {}
+    for i = 1, #short do
+      local o = short[i]
+      local demand = t[o + DEMAND]
+      if demand <= level then
+        fair[o], rest = demand, rest - demand
+      else
+        more[#more + 1] = o
+      end
+    end
+    local settled = #more == #short
+    short = more
+  until settled
+  local ages = {}
+  for i = 1, #short do
+    fair[short[i]] = level
+    ages[i] = t[short[i] + AGE]
   end
-  if rest > 0 and #short > 0 then
-    table.sort(short, function(x, y)
-      local a, b = t[x + AGE], t[y + AGE]
-      if a ~= b then return a > b end
-      return x < y
-    end)
-    for i = 1, math.min(rest, #short) do fair[short[i]] = fair[short[i]] + 1 end
+  rest = rest - level * #short
+  if rest == 0 then return fair end
+  table.sort(ages)
+  local least = ages[#ages - rest + 1]
+  for i = #ages - rest + 1, #ages do
+    if ages[i] > least then rest = rest - 1 end
+  end
+  for i = 1, #short do
+    local o = short[i]
+    local age = t[o + AGE]
+    if age > least then
+      fair[o] = fair[o] + 1
+    elseif age == least and rest > 0 then
+      fair[o], rest = fair[o] + 1, rest - 1
+    end
   end
   return fair
 end

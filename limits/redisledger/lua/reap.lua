@@ -1,12 +1,14 @@
 -- deathAgreed tells whether so many witnesses agree that the others are no
--- quorum by which the session could still be alive (R10).
+-- quorum by which the session could still be alive (R10). A witness that was
+-- restarted since the session named it counts when it is old: what its
+-- predecessor promised has run out.
 local function deathAgreed(a, op)
   local agreed, pinned = 0, 0
   for _ in pairs(a.pins) do pinned = pinned + 1 end
   for w, c in pairs(some(op.consents)) do
     if a.booked then
       if c.old then agreed = agreed + 1 end
-    elseif a.pins[w] == c.boot and c.boot ~= '' then
+    elseif a.pins[w] ~= nil and (a.pins[w] == c.boot or c.old) then
       agreed = agreed + 1
     end
   end

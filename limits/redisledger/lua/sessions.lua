@@ -20,14 +20,26 @@ end
 
 local function changedAccount(s) touched[s] = true end
 
+-- names reads a list of sessions.
+local function names(field)
+  local text = get(field) or '[]'
+  local out = parse(field, text)
+  for i = 1, #out do
+    if type(out[i]) ~= 'string' then damaged(field, 'is not a list of names') end
+  end
+  if not text:find('^%s*%[') then damaged(field, 'is not a list') end
+  return out
+end
+
 local function members()
-  if not list then list = parse('members', get('members') or '[]') end
+  if not list then list = names('members') end
   return list
 end
 
 -- memberList is the text of the list of members.
 local function memberList()
-  if listChanged then return quoted(list) end
+  local all = members()
+  if listChanged then return quoted(all) end
   return get('members') or '[]'
 end
 
@@ -76,7 +88,7 @@ end
 local function known()
   if not knownSet then
     knownSet = {}
-    for _, s in ipairs(parse('known', get('known') or '[]')) do knownSet[s] = true end
+    for _, s in ipairs(names('known')) do knownSet[s] = true end
   end
   return knownSet
 end

@@ -53,7 +53,11 @@ return main(function(op)
   if op.seq < a.seq then return reply('STALE') end
   a.renewals = a.renewals + 1
   changedAccount(s)
-  if op.seq == a.seq then return get('r:' .. s) or '{"status":""}' end
+  if op.seq == a.seq then
+    local last = get('r:' .. s)
+    if last then shape('r:' .. s, parse('r:' .. s, last), {status = 'string'}) end
+    return last or '{"status":""}'
+  end
   a.seq, a.pins = op.seq, some(op.pins)
   a.ack = math.max(a.ack, math.min(op.ack, l.version))
   settle(a)
