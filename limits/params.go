@@ -18,6 +18,9 @@ type Params struct {
 	Heartbeat time.Duration
 	// Loan is the longest loan of a slot without a refresh (D).
 	Loan time.Duration
+	// Closing is the longest that closing a connection takes, from when a
+	// governor begins; 0 is for a second. Hold and Loan must be well above it.
+	Closing time.Duration
 	// Lag is how long a replaced master of the ledger's store may go on
 	// answering: min-replicas-max-lag and a little, 0 if it has no replicas.
 	Lag time.Duration
@@ -34,8 +37,15 @@ const margin = 100
 func longer(d time.Duration) time.Duration  { return d + d/margin }
 func shorter(d time.Duration) time.Duration { return d - d/margin }
 
-// Guard is how long before the end of its right a node begins to close (G).
-func (p Params) Guard() time.Duration { return max(p.Hold/20, 200*time.Millisecond) }
+// Guard is how long before the end of its right a node begins to close (G). A
+// close that has begun already is not hurried, so there must be time for one.
+func (p Params) Guard() time.Duration {
+	closing := p.Closing
+	if closing == 0 {
+		closing = time.Second
+	}
+	return max(p.Hold/20, closing+closing/4)
+}
 
 // Quorum is how many witnesses make a majority; 0 without witnesses.
 func (p Params) Quorum() int {

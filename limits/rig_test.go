@@ -26,7 +26,7 @@ type rig struct {
 const bucketB = "b"
 
 func rigParams(witnesses ...string) Params {
-	return Params{Hold: 10 * time.Second, Heartbeat: time.Second, Loan: 2 * time.Second, Witnesses: witnesses, Bootstrap: true}
+	return Params{Hold: 10 * time.Second, Heartbeat: time.Second, Loan: 2 * time.Second, Closing: 400 * time.Millisecond, Witnesses: witnesses, Bootstrap: true}
 }
 
 // newRig returns a node "a#1" that has not joined yet.

@@ -50,10 +50,10 @@ func (w *world) chaos(until time.Duration, pauses bool) {
 		}
 		w.cutFor(cuts, d)
 	case 14:
-		d := w.upTo(w.p.Guard() / 2) // closing in time must survive that much
+		d := w.upTo(w.p.Guard() / 5) // closing in time must survive that much
 		if pauses {
 			d = w.upTo(3 * w.p.Hold)
-			w.paused = max(w.paused, w.now+d+100*time.Millisecond)
+			w.paused = max(w.paused, w.now+d+w.p.Closing+100*time.Millisecond)
 		}
 		if p := h.proc; p != nil && p.alive {
 			w.fault("%s stopped for %s", h.name, d)

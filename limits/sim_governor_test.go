@@ -44,7 +44,7 @@ func (g *gov) shrink(force bool) {
 }
 
 func (g *gov) close(force bool) {
-	d := 500 * time.Millisecond
+	d := g.p.h.w.p.Closing
 	if force {
 		d = 100 * time.Millisecond
 	}

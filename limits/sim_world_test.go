@@ -110,7 +110,7 @@ type simSetup struct {
 }
 
 func simParams(witnesses int) Params {
-	p := Params{Hold: 8 * time.Second, Heartbeat: time.Second, Loan: 2 * time.Second, Lag: time.Second}
+	p := Params{Hold: 8 * time.Second, Heartbeat: time.Second, Loan: 2 * time.Second, Closing: 500 * time.Millisecond, Lag: time.Second}
 	for i := range witnesses {
 		p.Witnesses = append(p.Witnesses, hostName(i))
 	}

@@ -27,6 +27,7 @@ const maxCleanResponse = 16 << 10
 // unknown and it must be closed. It also serves as the health check of idle
 // connections: it is one round trip through the server's session.
 func (c *Conn) Clean(ctx context.Context) error {
+	c.Session.resetting()
 	deadline := time.Now().Add(c.cleanTimeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
@@ -42,6 +43,7 @@ func (c *Conn) Clean(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("clean: %w", err)
 	}
+	c.Session.cleaned()
 	return c.Net.SetDeadline(time.Time{})
 }
 

@@ -22,6 +22,9 @@ type Conn struct {
 	// IdleSince and CheckedAt belong to the governor: since when nobody has
 	// leased the connection, and when its server last answered.
 	IdleSince, CheckedAt time.Time
+	// Session belongs to whoever has the connection: the session that leases it,
+	// else the governor.
+	Session Session
 
 	bucket       string
 	cleanTimeout time.Duration

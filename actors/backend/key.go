@@ -20,6 +20,10 @@ type Key struct {
 	PacketSize               int
 	Features                 string // ids and data, sorted
 	AppName, HostName        string // empty if the pool does not tell them apart
+	// Shared connections change hands between requests. They are kept apart from
+	// those that one client has until it leaves: what is left behind in them is
+	// known, but need not be what a login leaves.
+	Shared bool
 }
 
 // Match says which names that a server shows, but does not act on, clients

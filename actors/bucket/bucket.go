@@ -5,6 +5,7 @@
 package bucket
 
 import (
+	"errors"
 	"time"
 
 	"sluice/actors/actor"
@@ -35,8 +36,18 @@ type Acquire struct {
 // of ours.
 type Grant struct {
 	Lease *Lease
-	Err   error
+	// Answer is set instead of Lease where AnswerOnly could be met so.
+	Answer *backend.Answer
+	Err    error
 }
+
+// Withdraw takes an Acquire back that is not answered yet: its answer will be
+// ErrWithdrawn. One that has been answered stays so, and a lease that was
+// granted has to be given back.
+type Withdraw struct{ Request *Request }
+
+// ErrWithdrawn answers a request that was withdrawn.
+var ErrWithdrawn = errors.New("bucket: the request was withdrawn")
 
 // Release gives a lease back.
 type Release struct {
@@ -106,6 +117,7 @@ type (
 )
 
 func (Acquire) bucketMsg()   {}
+func (Withdraw) bucketMsg()  {}
 func (Release) bucketMsg()   {}
 func (Configure) bucketMsg() {}
 func (Shut) bucketMsg()      {}

@@ -18,10 +18,11 @@ func (s *state) dialed(d *dial, c *backend.Conn, err error, now time.Time) []eff
 	s.dialEnded(d)
 	if err != nil {
 		s.open--
-		s.refuted(r.Login.UserName, r.Digest, err)
+		s.refuted(r.Key.User, r.Digest, err)
 		return append(s.refuse(r, err), s.offer()...)
 	}
-	s.opened(c, r.Login.UserName, r.Digest, now)
+	s.opened(c, r.Key.User, r.Digest, now)
+	s.vault.keep(r)
 	switch {
 	case d.cut: // too late
 		return append(s.refuse(r, errLost), s.cut(c))
@@ -71,6 +72,9 @@ func (s *state) opened(c *backend.Conn, user string, d Digest, now time.Time) {
 	c.CheckedAt = now
 	if !c.Born.Before(s.oldest) {
 		s.creds[user] = credential{d, now}
+		if c.Key.Shared {
+			s.answers[c.Key] = c.Answer
+		}
 	}
 }
 
@@ -85,6 +89,11 @@ func (s *state) refuted(user string, d Digest, err error) {
 	var refused *backend.LoginError
 	if !errors.As(err, &refused) {
 		return
+	}
+	for _, e := range refused.Errors {
+		if e.Class == classLogin {
+			s.vault.forget(user, d)
+		}
 	}
 	c, known := s.creds[user]
 	if !known || subtle.ConstantTimeCompare(c.digest[:], d[:]) != 1 {
@@ -197,6 +206,9 @@ func (s *state) release(session actor.ID, id uint64, how GiveBack, now time.Time
 		s.open--
 		return s.offer()
 	case how == Unused:
+		return s.rest(l.Conn, now)
+	case how == Known:
+		l.Conn.CheckedAt = now // its server has just answered
 		return s.rest(l.Conn, now)
 	case how == Used && l.Conn.Born.Before(s.oldest):
 		return []effect{s.close(l.Conn, "target changed")}

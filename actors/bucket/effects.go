@@ -25,6 +25,8 @@ func (g *Governor) do(c *actor.Context[Msg], e effect) []effect {
 	switch e := e.(type) {
 	case doGrant:
 		return g.grant(c, e)
+	case doAnswer:
+		g.answerLogin(c, e)
 	case doRefuse:
 		g.refuse(c, e)
 	case doDial:
@@ -81,7 +83,7 @@ func (e doOffer) fits() func(*Request) bool {
 	}
 	key, digest := *e.key, e.digest
 	return func(r *Request) bool {
-		return !r.Dedicated && r.Key == key && subtle.ConstantTimeCompare(r.Digest[:], digest[:]) == 1
+		return !r.Dedicated && r.Key == key && (r.Trusted || subtle.ConstantTimeCompare(r.Digest[:], digest[:]) == 1)
 	}
 }
 
@@ -96,7 +98,9 @@ func (g *Governor) grant(c *actor.Context[Msg], e doGrant) []effect {
 	if l.own != nil {
 		l.own.admit, l.own.loss = g.cfg.Admit, g.slotLost
 	}
-	if l.Warm && !l.Conn.Alive() {
+	// The watcher tells of connections that die; who has been idle for a moment
+	// only need not be asked.
+	if l.Warm && (!l.Conn.Key.Shared || now.Sub(l.Conn.IdleSince) > aliveFor) && !l.Conn.Alive() {
 		return g.state.deadOnGrant(l, now)
 	}
 	if err := e.req.reply(Grant{Lease: l}); errors.Is(err, actor.ErrFull) {
@@ -111,6 +115,9 @@ func (g *Governor) grant(c *actor.Context[Msg], e doGrant) []effect {
 		e.req.cancel()
 		return g.state.release(l.session, l.ID, how, now)
 	}
+	if l.Warm && l.Conn.Key.Shared {
+		g.state.vault.keep(e.req)
+	}
 	e.req.Login = nil // with the password, which nobody needs any more
 	waited := now.Sub(e.req.arrived)
 	if l.Waited > 0 {
@@ -124,12 +131,30 @@ func (g *Governor) grant(c *actor.Context[Msg], e doGrant) []effect {
 	return nil
 }
 
+// aliveFor is how long a shared connection counts as alive after its last use.
+const aliveFor = 100 * time.Millisecond
+
+// answerLogin answers a login that takes no connection.
+func (g *Governor) answerLogin(c *actor.Context[Msg], e doAnswer) {
+	e.req.cancel()
+	e.req.Login = nil
+	if errors.Is(e.req.reply(Grant{Answer: e.answer}), actor.ErrFull) {
+		c.After(answerAgain, answer{e})
+		return
+	}
+	g.cfg.Metrics.Acquired.Inc()
+	g.cfg.Metrics.Released.Inc()
+	g.cfg.Metrics.QueueWait.Update(0)
+}
+
 func (g *Governor) refuse(c *actor.Context[Msg], e doRefuse) {
 	switch {
 	case errors.Is(e.err, errClosed):
 		e.err = g.cause
 	case errors.Is(e.err, errLost):
 		e.err = g.slotLost()
+	case errors.Is(e.err, errLoginUnknown):
+		e.err = &refusal.Error{Cause: refusal.BackendUnavailable, Bucket: g.cfg.ID, Node: g.cfg.Node, Err: e.err, Detail: "the server has refused this login since"}
 	}
 	e.req.gone = true
 	e.req.cancel()
@@ -166,6 +191,9 @@ func (g *Governor) dial(d *dial) {
 	)
 	if r != nil {
 		login, key, sum = r.Login, r.Key, r.Digest
+		if login == nil {
+			login = g.state.vault.open(key, sum)
+		}
 	} else {
 		login, key, sum = cfg.Warm.Login, cfg.Warm.Key, cfg.Warm.Digest
 	}
@@ -174,6 +202,9 @@ func (g *Governor) dial(d *dial) {
 	d.cancel = cancel
 	g.work(func() Msg {
 		defer cancel(nil)
+		if login == nil {
+			return dialed{d, key.User, sum, nil, errLoginUnknown}
+		}
 		if cfg.Admit != nil && !cfg.Admit() {
 			return dialed{d, login.UserName, sum, nil, errLost}
 		}

@@ -115,6 +115,8 @@ func (g *Governor) Receive(c *actor.Context[Msg], m Msg) {
 		g.acquire(c, m, now)
 	case Release:
 		g.release(c, m, now)
+	case Withdraw:
+		g.run(c, g.state.withdraw(m.Request))
 	case dialed:
 		g.dialDone(c, m, now)
 	case closed:
@@ -152,6 +154,7 @@ func (g *Governor) Receive(c *actor.Context[Msg], m Msg) {
 		g.run(c, g.state.down(m.session, now))
 	case Forget:
 		delete(g.state.creds, m.User)
+		g.state.vault.forgetUser(m.User)
 	case died:
 		out, idle := g.state.died(m.conn)
 		if idle {
@@ -221,7 +224,7 @@ func (g *Governor) dialDone(c *actor.Context[Msg], m dialed, now time.Time) {
 		if r != nil {
 			g.learn(c, r)
 		}
-	case errors.Is(m.err, errLost):
+	case errors.Is(m.err, errLost), errors.Is(m.err, errLoginUnknown):
 		// Nothing was tried, or it was called off.
 	default:
 		g.dialFailed(m)
@@ -240,6 +243,9 @@ func (g *Governor) dialDone(c *actor.Context[Msg], m dialed, now time.Time) {
 func (g *Governor) learn(c *actor.Context[Msg], r *Request) {
 	w := g.cfg.Warm
 	if w == nil || !w.Guess || r.Digest != w.Digest {
+		return
+	}
+	if r.Login == nil {
 		return
 	}
 	login := *r.Login

@@ -37,6 +37,35 @@ func (i *idleSet) take(k backend.Key) *backend.Conn {
 	return c
 }
 
+// searched bounds how many idle connections are looked at for the best one.
+const searched = 32
+
+// takeFor is take with a choice for requests that have one: the connection that
+// the session had last, else the latest that has its settings, else the latest.
+func (i *idleSet) takeFor(r *Request) *backend.Conn {
+	stack := i.byKey[r.Key]
+	top := len(stack) - 1
+	best := -1
+	if r.Trusted {
+		for at := top; at >= max(0, top-searched+1); at-- {
+			c := &stack[at].Session
+			if c.Owner == uint64(r.Session) {
+				best = at
+				break
+			}
+			if best < 0 && c.Print == r.Print {
+				best = at
+			}
+		}
+	}
+	if best < 0 {
+		best = top
+	}
+	c := stack[best]
+	i.remove(c)
+	return c
+}
+
 // takeOldest takes the connection that has been idle longest. Each stack has
 // its oldest at the bottom, so only the bottoms are compared.
 func (i *idleSet) takeOldest() *backend.Conn {

@@ -86,7 +86,7 @@ func (s *state) offer() []effect {
 	for free && len(s.fresh) > 0 {
 		k := s.fresh[0]
 		s.fresh = s.fresh[1:]
-		if c, known := s.creds[k.User]; known && s.idle.has(k) {
+		if c, known := s.creds[k.User]; (known || k.Shared) && s.idle.has(k) {
 			s.offered, s.forKey = true, &k
 			return []effect{doOffer{&k, c.digest}}
 		}

@@ -26,6 +26,9 @@ func (s *state) acquire(r *Request, now time.Time) []effect {
 	s.arrived++
 	r.order = s.arrived
 	s.pending[r.Session] = r
+	if out := s.answer(r, now); out != nil {
+		return out
+	}
 	if s.waiting == 0 || s.open < s.limit() && s.warmFits(r, now) && !s.claimed(r.Key) {
 		if out, ok := s.serve(r, now); ok {
 			return out
@@ -41,7 +44,10 @@ func (s *state) acquire(r *Request, now time.Time) []effect {
 // proven tells whether r's credentials were accepted by the server not too
 // long ago. The comparison takes the same time wherever the digests differ.
 func (s *state) proven(r *Request, now time.Time) bool {
-	c, ok := s.creds[r.Login.UserName]
+	if r.Trusted {
+		return true
+	}
+	c, ok := s.creds[r.Key.User]
 	return ok && subtle.ConstantTimeCompare(c.digest[:], r.Digest[:]) == 1 && now.Sub(c.verified) < s.set.ReverifyAfter
 }
 
@@ -54,7 +60,7 @@ func (s *state) warmFits(r *Request, now time.Time) bool {
 // to wait.
 func (s *state) serve(r *Request, now time.Time) (out []effect, ok bool) {
 	if s.warmFits(r, now) {
-		return s.grant(r, s.idle.take(r.Key), true), true
+		return s.grant(r, s.idle.takeFor(r), true), true
 	}
 	if !r.Dedicated && s.dialing >= s.set.MaxParallelLogins {
 		return nil, false
@@ -109,6 +115,32 @@ func (s *state) deadOnGrant(l *Lease, now time.Time) []effect {
 	}
 	out = append(out, s.requeue(r)...)
 	return append(out, s.offer()...)
+}
+
+// answer answers a login that has no need of a connection; nil if it has.
+func (s *state) answer(r *Request, now time.Time) []effect {
+	if !r.AnswerOnly || !s.proven(r, now) {
+		return nil
+	}
+	a := s.answers[r.Key]
+	if a == nil || !s.vault.keep(r) {
+		return nil
+	}
+	delete(s.pending, r.Session)
+	r.gone = true
+	return []effect{doAnswer{r, a}}
+}
+
+// withdraw takes back a request that has no answer yet.
+func (s *state) withdraw(r *Request) []effect {
+	if s.pending[r.Session] != r || r.gone {
+		return nil
+	}
+	out := s.refuse(r, ErrWithdrawn)
+	if r.queued {
+		out = append(out, doCancel{r.Session})
+	}
+	return out
 }
 
 // refuse ends a request that got no slot.

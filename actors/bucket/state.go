@@ -19,6 +19,16 @@ type Request struct {
 	Digest    Digest
 	Login     *tds.Login7 // what to send should a new connection be needed
 	Dedicated bool        // only a slot is wanted; the session dials by itself
+	// AnswerOnly says that a connection is wanted only if there is no other way to
+	// answer the login: with proven credentials Grant.Answer will do.
+	AnswerOnly bool
+	// Trusted says that the session has logged in here. Any idle connection of its
+	// key fits, and Login may be nil: what it was is kept for as long as the
+	// server does not refute it.
+	Trusted bool
+	// Print is the fingerprint of the settings that the connection should have.
+	// Of idle ones the session's own is preferred, then one that has them.
+	Print uint64
 
 	arrived  time.Time
 	deadline time.Time     // of waiting in the queue
@@ -38,6 +48,7 @@ type GiveBack int
 const (
 	Unused GiveBack = iota // nothing was sent on it: as good as new
 	Used                   // in step with the server; must be cleaned
+	Known                  // in step, and Conn.Session says in what state: for shared connections
 	Broken                 // unknown state, or dead: must be closed
 	Gone                   // already closed by the session (dedicated leases)
 )
@@ -80,11 +91,13 @@ type state struct {
 	idle    idleSet
 	oldest  time.Time // connections born before are closed when given back
 	leases  map[actor.ID]*Lease
-	pending map[actor.ID]*Request // asked and not yet answered
-	creds   map[string]credential // by user
-	closed  bool                  // gives nothing out any more
-	nextID  uint64                // of leases
-	arrived uint64                // requests so far
+	pending map[actor.ID]*Request           // asked and not yet answered
+	creds   map[string]credential           // by user
+	answers map[backend.Key]*backend.Answer // to logins, of shared connections
+	vault   *vault                          // their logins
+	closed  bool                            // gives nothing out any more
+	nextID  uint64                          // of leases
+	arrived uint64                          // requests so far
 }
 
 // credential remembers that a user's password was right when last tried.
@@ -114,6 +127,11 @@ type (
 	doGrant struct {
 		req   *Request
 		lease *Lease
+	}
+	// doAnswer answers a login without a lease.
+	doAnswer struct {
+		req    *Request
+		answer *backend.Answer
 	}
 	// doRefuse answers a request with an error.
 	doRefuse struct {
@@ -151,6 +169,7 @@ type (
 )
 
 func (doGrant) effect()    {}
+func (doAnswer) effect()   {}
 func (doRefuse) effect()   {}
 func (doDial) effect()     {}
 func (doClose) effect()    {}
@@ -166,5 +185,7 @@ func newState(set Settings) *state {
 		leases:  map[actor.ID]*Lease{},
 		pending: map[actor.ID]*Request{},
 		creds:   map[string]credential{},
+		answers: map[backend.Key]*backend.Answer{},
+		vault:   newVault(),
 	}
 }

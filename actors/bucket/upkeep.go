@@ -47,6 +47,7 @@ func (s *state) configure(set Settings) []effect {
 func (s *state) recycle(now time.Time) []effect {
 	s.oldest = now
 	clear(s.creds)
+	clear(s.answers)
 	return s.closeIdle("target changed")
 }
 

@@ -51,9 +51,10 @@ type Call struct {
 	// Cut says that the call goes on after what was inspected.
 	Cut bool
 
-	odd  bool // a parameter above is not of the kind or name that drivers send
-	act  action
-	stmt *Statement
+	odd     bool // a parameter above is not of the kind or name that drivers send
+	foreign bool // Handle may be one that only the connection knows
+	act     action
+	stmt    *Statement // that Handle stands for, with actRun
 }
 
 // HandleKind says what was found where a handle belongs.

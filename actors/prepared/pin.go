@@ -15,4 +15,3 @@ const (
 	PinCursor        Pin = "cursor"                 // sp_cursor and its like: their handles are the connection's
 	PinText          Pin = "prepare_in_text"        // handles used in the text of a batch
 )
-

@@ -6,16 +6,16 @@ type Policy uint8
 
 // Policies: what the key pool.procedures may say.
 const (
-	// Trust takes it that unseen code leaves nothing behind but what the wire
-	// shows (transactions). SET options are restored by the server when a
+	// TrustUnseen takes it that unseen code leaves nothing behind but what the
+	// wire shows (transactions). SET options are restored by the server when a
 	// procedure ends; what would be missed is CONTEXT_INFO, session context,
 	// application locks of the session, ##tables, global cursors, trace flags
-	// and XML documents. They reach no other client, as a backend is reset
-	// before it changes hands after such a request (Unseen); but the client
-	// itself may not find them again.
-	Trust Policy = iota
-	// Pin keeps the client on its backend after the first unseen code.
-	Pin
+	// and XML documents. They reach no other client as long as a backend is
+	// reset before it changes hands after such a request (see Unseen); but the
+	// client itself may not find them again.
+	TrustUnseen Policy = iota
+	// PinUnseen keeps the client on its backend after the first unseen code.
+	PinUnseen
 )
 
 // Effects are what else a request does, beside settings and pins.

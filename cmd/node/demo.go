@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/configs"
+	"sluice/limits/redisledger"
 	"sluice/sandbox"
 )
 
@@ -69,6 +70,7 @@ func demo(ctx context.Context, args []string, out, errs io.Writer) error {
 }
 
 func demoOfFleet(ctx context.Context, cfg *configs.Config, nodes, clients int, step time.Duration, out, errs io.Writer) error {
+	redisledger.LogClient(newLogger(errs, cfg.Log).Logger)
 	d, err := demoNodes(cfg, nodes, out, errs)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -201,7 +202,10 @@ func (f *fleet) start(cfg *configs.Config) error {
 	f.links.Store(links)
 	gs, err := gossip.Start(gossip.Config{
 		ID: string(f.self), Name: f.self.Name(), Cluster: g.ClusterName, Protocol: f.version,
-		Info:     gossip.Info{PeerAddr: peerAddr(cfg, links), Version: version, Witnesses: f.params.Fingerprint()},
+		Info: gossip.Info{
+			PeerAddr: peerAddr(cfg, links), Version: version, Config: fmt.Sprintf("hold=%s loan=%s", f.params.Hold, f.params.Loan),
+			Witnesses: strings.Join(slices.Sorted(slices.Values(f.params.Witnesses)), ","),
+		},
 		BindAddr: g.BindAddr, BindPort: g.BindPort, AdvertiseAddr: g.AdvertiseAddr, Join: g.Join,
 		Preset: gossip.Preset(g.Preset), SecretKey: key, Log: f.log,
 		OnChange: func() {
@@ -389,7 +393,11 @@ func (f *fleet) close() {
 
 // problems lists what an operator should know of the fleet.
 func (f *fleet) problems() []string {
-	out := slices.Clone(f.slots.View().Conflicts)
+	v := f.slots.View()
+	out := slices.Clone(v.Conflicts)
+	if v.Mute {
+		out = append(out, fmt.Sprintf("another process that is alive has the name %s: neither witnesses until one of them is gone", f.self.Name()))
+	}
 	if g := f.gossip.Load(); g != nil {
 		for _, p := range g.Problems() {
 			out = append(out, p.Text)

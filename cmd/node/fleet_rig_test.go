@@ -30,6 +30,8 @@ type fleetRig struct {
 	limit     int
 	witnesses []string
 	key       configs.Secret
+	hold      time.Duration
+	loan      time.Duration
 	dir, join string
 	nodes     []*fleetNode
 }
@@ -64,11 +66,16 @@ const (
 	testHold      = 4 * time.Second
 	testHeartbeat = 300 * time.Millisecond
 	testLoan      = time.Second
+
+	// Those of fleets that live by loans: a loan is good for much longer than
+	// a close may take.
+	borrowHold = 9 * time.Second
+	borrowLoan = 3 * time.Second
 )
 
 func newFleetRig(t *testing.T, limit int, witnesses ...string) *fleetRig {
 	t.Helper()
-	r := &fleetRig{t: t, limit: limit, witnesses: witnesses, dir: t.TempDir(), sql: server(t, sandbox.Options{})}
+	r := &fleetRig{t: t, limit: limit, witnesses: witnesses, hold: testHold, loan: testLoan, dir: t.TempDir(), sql: server(t, sandbox.Options{})}
 	var err error
 	if r.redis, err = redisd.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
@@ -89,7 +96,7 @@ func (r *fleetRig) config(name string) *configs.Config {
 	if r.join != "" {
 		c.Gossip.Join = []string{r.join}
 	}
-	c.Limits.HoldTime, c.Limits.LoanTime, c.Limits.StateDir = testHold, testLoan, r.dir
+	c.Limits.HoldTime, c.Limits.LoanTime, c.Limits.StateDir = r.hold, r.loan, r.dir
 	c.Limits.Witnesses, c.Limits.Guard = r.witnesses, false
 	return c
 }

@@ -64,6 +64,7 @@ func guard(ctx context.Context, in io.Reader, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	redisledger.LogClient(log.Logger)
 	l, err := redisledger.Open(rc)
 	if err != nil {
 		return err

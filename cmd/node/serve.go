@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"sluice/configs"
+	"sluice/limits/redisledger"
 )
 
 // load reads the configuration that a command's flags point to, and returns how
@@ -51,6 +52,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	raiseFileLimit()
+	redisledger.LogClient(newLogger(errs, cfg.Log).Logger)
 	n, err := startedNode(cfg, errs)
 	if err != nil {
 		return err
