@@ -274,6 +274,7 @@ func (n *Node) synced(op Sync, sent time.Duration, r Reply) {
 	}
 	n.sync = nil
 	l.syncEnded, l.clear = n.now, r.Clear
+	l.settled = l.settled || r.Clear && r.Open
 	n.renew(sent)
 	n.beats.pinned(op.Pins, n.p)
 	n.setMembers(r)

@@ -40,6 +40,11 @@ var directed = map[Rule]func(t *testing.T, off rules) bool{
 	RuleReportAll:    unknownAfterReport,
 	RuleLoanEnd:      loanNearTheEnd,
 	RuleLoanSend:     slowLoan,
+	RuleConsent:      reapWithoutConsent,
+	RulePromise:      consentWithinPromise,
+	RuleLoanSession:  loanAfterFence,
+	RuleMoveHold:     moveInDoubt,
+	RuleLeaveLoans:   leaveWithLoans,
 	RuleSightEpoch:   sightOfAnotherEpoch,
 	RuleSightSilent:  lateConsent,
 }
@@ -196,4 +201,12 @@ func lateDeclare(t *testing.T, off rules) bool {
 	l.Do(Declare{l.epoch, a1, 2, countsOf(2), true}, "r1")
 	l.Do(first, "r1")
 	return l.buckets[bucketB].limit.Max != 2
+}
+
+// reapWithoutConsent: a is silent in the ledger, and no witness was asked.
+func reapWithoutConsent(t *testing.T, off rules) bool {
+	l := ledgerOf(t, off, 4, a1)
+	l.Do(Sync{Epoch: l.epoch, Session: a1, Seq: 99, Pins: map[string]string{"w1": "1", "w2": "1", "w3": "1"}}, "r1")
+	l.Do(Reap{Epoch: l.epoch, Session: a1, Renewals: l.sessions[a1].renewals, Quorum: 2}, "r1")
+	return l.sessions[a1] == nil
 }

@@ -167,3 +167,38 @@ func lateConsent(t *testing.T, off rules) bool {
 	_, reaps := r.n.watch().(Reap)
 	return reaps
 }
+
+// consentWithinPromise: a was heard, though not by who asks.
+func consentWithinPromise(_ *testing.T, off rules) bool {
+	w := testWitness(off)
+	w.beat(beatOf(a1, 1, Epoch{}, 1), 0)
+	return w.consent(a1, 5*time.Second).Given
+}
+
+// loanAfterFence: the lender was told the session that ends here, and may have
+// made the loan that session's own, so that it is freed with it.
+func loanAfterFence(t *testing.T, off rules) bool {
+	r, _ := borrowed(t, off)
+	r.now = r.n.fenceAt()
+	r.book().loans[sorted(r.book().loans)[0]].until = r.now + time.Minute // the lender is well
+	r.step(Tick{})
+	return len(r.book().loans) > 0
+}
+
+// leaveWithLoans: a node that has lent slots crashes as the ledger is back, and
+// its guard does not wait until the loans are over.
+func leaveWithLoans(t *testing.T, off rules) bool {
+	o := newOutage(t, off)
+	o.store.up = false
+	o.world.run(o.now + 5*time.Second)
+	o.demands(1)
+	o.world.run(o.now + 20*time.Second)
+	if o.inUse(1) < 29 {
+		t.Fatalf("only %d slots in use", o.inUse(1))
+	}
+	o.hosts[0].crash(true)
+	o.store.up = true
+	o.demands(1, 2)
+	o.world.run(o.now + 20*time.Second)
+	return len(o.violations) > 0
+}

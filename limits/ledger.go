@@ -214,7 +214,7 @@ func (l *Ledger) item(p *pot, s Session, a *account, i Item) Share {
 		moved = append(moved, m.Loan)
 	}
 	al := p.allot()
-	if l.open && a.clear {
+	if l.open && a.clear && mine.declared >= 0 {
 		mine.held += al.grant(s, i.Ahead)
 		al = p.allot()
 	}

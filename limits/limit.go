@@ -30,14 +30,15 @@ func (l *Ledger) declare(op Declare, replid string) Reply {
 	return r
 }
 
-// setDeclared notes what a session's configuration says. A bucket that is new
-// gets its limit from the first who names it.
+// setDeclared notes what a session's configuration says, below 0 that it does
+// not serve the bucket any more. A bucket that is new gets its limit from the
+// first who names it.
 func (l *Ledger) setDeclared(s Session, declared Counts, change bool) {
 	for b, n := range declared {
 		p := l.pot(b)
 		p.of(s).declared = n
 		switch {
-		case n == p.limit.Max:
+		case n == p.limit.Max, n < 0:
 		case p.limit.Ver == 0, change, p.agreed(n):
 			p.limit = Limit{n, p.limit.Ver + 1}
 		}

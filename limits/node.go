@@ -95,7 +95,7 @@ func (n *Node) newSession() {
 	n.epoch, n.version, n.members, n.complete = Epoch{}, 0, nil, false
 	n.seq, n.sync, n.again = 0, nil, nil
 	n.beats = newBeats()
-	n.ledger.clear, n.ledger.greeted, n.ledger.recover = false, false, nil
+	n.ledger.clear, n.ledger.settled, n.ledger.greeted, n.ledger.recover = false, false, false, nil
 	clear(n.moving)
 	n.effects = append(n.effects, Began{n.session})
 }
@@ -245,6 +245,11 @@ func (n *Node) configure(c Configure) {
 	}
 	n.names = sorted(n.books)
 	n.declared = c.Declared.clone()
+	for b := range n.books {
+		if _, served := n.declared[b]; !served {
+			n.declared[b] = -1
+		}
+	}
 	n.declare = true
 	n.change = n.change || c.Change
 }

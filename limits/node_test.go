@@ -249,3 +249,30 @@ func TestOtherConfiguration(t *testing.T) {
 		t.Errorf("%s, notes %v", other.phase, notes)
 	}
 }
+
+// A bucket that leaves the configuration gives its slots back, and the ledger
+// does not deal them out to this node again.
+func TestBucketNoLongerServed(t *testing.T) {
+	p := rigParams()
+	r := joined(t, 0, p, 5)
+	r.step(Configure{Declared: Counts{"other": 3}})
+	for range 4 {
+		r.wait(p.Heartbeat)
+		e := r.slots[bucketB]
+		r.step(Usage{Bucket: bucketB, Version: e.Version})
+	}
+	if own := r.book().own; own != 0 {
+		t.Errorf("the node still owns %d slots", own)
+	}
+	if lim := r.l.buckets[bucketB].limit; lim.Max != 5 {
+		t.Errorf("the limit has become %d", lim.Max)
+	}
+	if own := r.n.books["other"].own; own != 3 {
+		t.Errorf("of the new bucket the node owns %d of 3", own)
+	}
+	r.step(Configure{Declared: Counts{bucketB: 5}})
+	r.wait(2 * p.Heartbeat)
+	if own := r.book().own; own != 5 {
+		t.Errorf("served again, the node owns %d of 5", own)
+	}
+}

@@ -14,7 +14,7 @@ type Join struct {
 	Epoch    Epoch   `json:"epoch"`
 	Session  Session `json:"session"`
 	Config   string  `json:"config"`   // what must be alike in all nodes, see Params.Fingerprint
-	Declared Counts  `json:"declared"` // max_connections by this node's configuration
+	Declared Counts  `json:"declared"` // max_connections by this node's configuration, below 0 where it serves the bucket no more
 }
 
 // Sync renews a session, returns slots, and asks for others. It carries the

@@ -12,13 +12,13 @@ type outage struct {
 	t *testing.T
 }
 
-func newOutage(t *testing.T) outage {
+func newOutage(t *testing.T, off rules) outage {
 	t.Helper()
 	p := Params{Hold: 45 * time.Second, Heartbeat: 3 * time.Second, Loan: 10 * time.Second, Bootstrap: true}
 	for i := range 3 {
 		p.Witnesses = append(p.Witnesses, hostName(i))
 	}
-	w := newWorld(1, simSetup{hosts: 3, buckets: 1, limit: 30, witnesses: 3, p: p}, 0)
+	w := newWorld(1, simSetup{hosts: 3, buckets: 1, limit: 30, witnesses: 3, p: p}, off)
 	w.calm, w.loss = true, 0
 	w.after(0, w.turnover)
 	o := outage{w, t}
@@ -96,7 +96,7 @@ func (o outage) sessions() (out []Session) {
 // TestOutageUse measures how much of a limit is used, and how soon, when the
 // demand moves and when the ledger is away.
 func TestOutageUse(t *testing.T) {
-	o := newOutage(t)
+	o := newOutage(t, 0)
 	o.demands(0)
 	o.until(29, 5*time.Second, "ledger up, all demand on one node", 0)
 	o.uses(10*time.Second, "ledger up", 0.95, 0)
@@ -144,7 +144,7 @@ func (o outage) unsettledLoans() bool {
 
 // TestLostLedgerUse: the ledger comes back without its memory.
 func TestLostLedgerUse(t *testing.T) {
-	o := newOutage(t)
+	o := newOutage(t, 0)
 	o.demands(0, 1, 2)
 	o.run(5 * time.Second)
 	o.store.up = false
@@ -175,7 +175,7 @@ func TestDeathUse(t *testing.T) {
 		"node leaves":                      {func(o outage) { o.leave(o.hosts[0]) }, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := newOutage(t)
+			o := newOutage(t, 0)
 			o.demands(0)
 			o.run(5 * time.Second)
 			o.demands(0, 1)

@@ -48,7 +48,9 @@ const (
 func (n *Node) measure(b *book) {
 	need := b.need()
 	b.surplus = 0
-	if share := ceil(b.limit.Max, max(len(n.members), 1)); n.ledger.helps(n) && b.own > max(need, share) {
+	if n.declared[b.name] < 0 { // not served here any more
+		b.surplus = b.own
+	} else if share := ceil(b.limit.Max, max(len(n.members), 1)); n.ledger.helps(n) && b.own > max(need, share) {
 		if b.roomSince == 0 {
 			b.roomSince = n.now
 		}

@@ -11,7 +11,11 @@ func (w *world) chaos(until time.Duration, pauses bool) {
 		return
 	}
 	h := w.hosts[w.rnd.IntN(len(w.hosts))]
-	switch k := w.rnd.IntN(17); k {
+	k := w.rnd.IntN(17)
+	if len(w.kinds) > 0 {
+		k = w.kinds[w.rnd.IntN(len(w.kinds))]
+	}
+	switch k {
 	case 0, 1, 2:
 		guard := w.chance(0.5)
 		w.fault("crash %s, guard %v", h.name, guard)
@@ -67,7 +71,7 @@ func (w *world) chaos(until time.Duration, pauses bool) {
 		w.loss = 0.3
 		w.after(d, func() { w.loss = 0.01 })
 	}
-	w.after(200*time.Millisecond+w.upTo(11600*time.Millisecond), func() { w.chaos(until, pauses) })
+	w.after(200*time.Millisecond+w.upTo(w.pace), func() { w.chaos(until, pauses) })
 }
 
 func (w *world) cutFor(pairs [][2]int, d time.Duration) {

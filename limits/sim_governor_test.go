@@ -11,7 +11,6 @@ type gov struct {
 	inbox, outbox time.Duration // when the last message arrives
 	version       uint64
 	slots         int
-	until         time.Duration
 	open          int // idle ones and ones being closed included
 	inUse         int
 	closing       int
@@ -78,7 +77,7 @@ func (g *gov) serve() {
 		case g.open-g.closing > g.inUse: // an idle one
 			g.inUse++
 			g.served = g.p.h.clock()
-		case g.open < g.slots && g.p.h.clock() < g.until:
+		case g.open < g.slots && g.p.h.clock() < g.p.node.Until(g.bucket):
 			g.open++
 			g.inUse++
 			g.served = g.p.h.clock()

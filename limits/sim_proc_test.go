@@ -90,9 +90,6 @@ func (p *proc) step(e Event) {
 			p.h.w.lendingHolds()
 		}
 	}
-	for _, g := range p.govs {
-		g.until = p.node.Until(g.bucket)
-	}
 }
 
 func (p *proc) do(x Effect) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,7 @@ var (
 
 // setupOf is what fleet a seed has.
 func setupOf(seed uint64) simSetup {
-	setup := simSetup{hosts: 5, buckets: 1, limit: 12, witnesses: 3}
+	setup := simSetup{hosts: 5, buckets: 1, limit: 12, witnesses: 3, pace: 11600 * time.Millisecond}
 	switch seed % 8 {
 	case 0:
 		setup.witnesses = 0
@@ -35,6 +36,12 @@ func setupOf(seed uint64) simSetup {
 		setup.hosts, setup.witnesses = 7, 5
 	case 3:
 		setup.hosts = 3
+	case 4: // everything at once
+		setup.pace = 4 * time.Second
+	case 5: // a store that forgets, and nodes that do not reach it
+		setup.pace, setup.kinds = 6*time.Second, []int{0, 1, 4, 4, 5, 6, 8, 9, 12, 13}
+	case 6: // witnesses that forget, and few slots
+		setup.limit, setup.pace, setup.kinds = 4, 5*time.Second, []int{0, 1, 2, 4, 8, 9, 10, 11, 13}
 	}
 	setup.p = simParams(setup.witnesses)
 	return setup
@@ -112,6 +119,7 @@ func TestSimulation(t *testing.T) {
 	case seeds == 0:
 		seeds = 40
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	start := time.Now()
 	var next, done, excused atomic.Uint64
 	var failed atomic.Pointer[string]

@@ -42,6 +42,8 @@ type world struct {
 	count  int
 	off    rules
 	size   int // limit at the beginning
+	pace   time.Duration
+	kinds  []int
 
 	p       Params
 	limit   map[string]int // max_connections of the buckets
@@ -106,6 +108,8 @@ func (h *host) clock() time.Duration { return h.base + time.Duration(float64(h.w
 type simSetup struct {
 	hosts, buckets, limit int // limit of each bucket
 	witnesses             int
+	pace                  time.Duration // up to that between two faults
+	kinds                 []int         // of faults, see chaos; empty: all
 	p                     Params
 }
 
@@ -121,8 +125,8 @@ func hostName(i int) string { return fmt.Sprintf("n%d", i) }
 
 func newWorld(seed uint64, s simSetup, off rules) *world {
 	w := &world{
-		size: s.limit,
-		rnd:  rand.New(rand.NewPCG(seed, 1)), off: off, p: s.p, limit: map[string]int{}, bound: map[string]int{}, cut: map[[2]int]bool{}, noStore: map[int]bool{},
+		size: s.limit, pace: s.pace, kinds: s.kinds,
+		rnd: rand.New(rand.NewPCG(seed, 1)), off: off, p: s.p, limit: map[string]int{}, bound: map[string]int{}, cut: map[[2]int]bool{}, noStore: map[int]bool{},
 		peak: map[string]int{}, loss: 0.01,
 	}
 	for b := range s.buckets {

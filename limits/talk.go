@@ -17,6 +17,7 @@ type ledgerView struct {
 	greeted bool
 	open    bool
 	clear   bool // this session may get grants
+	settled bool // it could, at some time
 	replid  string
 	recover *Recover
 	without time.Duration // since when a node without memory sees it without one

@@ -11,6 +11,7 @@ type View struct {
 	ValidFor  time.Duration `json:"valid_for_ns"`      // what is left of the right to the slots; below 0 without one
 	Ledger    string        `json:"ledger"`            // open, recovering, unreachable, unknown
 	HeardAgo  time.Duration `json:"ledger_heard_ns"`   // since the ledger's last answer, -1 if there was none
+	Settled   bool          `json:"settled"`           // this session was granted slots, or could have been
 	Granting  bool          `json:"granting"`          // the ledger may grant this session slots
 	Members   int           `json:"members"`           // sessions that the ledger has
 	Witnesses int           `json:"witnesses_heard"`   // that promised within the hold time
@@ -42,7 +43,7 @@ type BucketView struct {
 func (n *Node) View(now time.Duration) View {
 	v := View{
 		Session: n.session, Phase: n.phase.String(), Epoch: n.epoch.String(), ValidFor: n.valid() - now, HeardAgo: -1,
-		Granting: n.ledger.helps(n), Members: len(n.members), Quorum: n.p.Quorum(), Witness: n.witness != nil, Mute: n.mute,
+		Settled: n.ledger.settled, Granting: n.ledger.helps(n), Members: len(n.members), Quorum: n.p.Quorum(), Witness: n.witness != nil, Mute: n.mute,
 		Conflicts: sorted(n.conflicts), Ledger: n.ledger.state(),
 	}
 	if n.ledger.heard > 0 {

@@ -97,7 +97,6 @@ func (w *witness) close() error {
 func (w *witness) connected(conn net.Conn) *witnessed {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.sweep()
 	w.stats.TotalConnections++
 	c := &witnessed{id: uint32(w.stats.TotalConnections)}
 	if w.peers != nil {
@@ -106,6 +105,7 @@ func (w *witness) connected(conn net.Conn) *witnessed {
 	}
 	w.open[c.id] = c
 	w.stats.Connections++
+	w.sweep() // of this one too: its client may have left before it was accepted
 	w.stats.PeakConnections = max(w.stats.PeakConnections, w.stats.Connections)
 	w.record(EventConnect, c)
 	return c

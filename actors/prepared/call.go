@@ -13,6 +13,7 @@ type Request struct {
 	Headers tds.AllHeaders
 
 	version tds.Version
+	pinned  *Cache // as Decide got it
 }
 
 // Len is the number of calls.
@@ -48,7 +49,7 @@ type Call struct {
 	ValuesAt int
 	// End is the offset behind the call's last parameter.
 	End int
-	// Cut says that the call goes on after what was inspected.
+	// Cut says that the call may go on after what was inspected.
 	Cut bool
 
 	odd     bool // a parameter above is not of the kind or name that drivers send

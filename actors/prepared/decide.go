@@ -39,6 +39,7 @@ const (
 // session that is not pinned, even if a transaction holds a connection for it.
 func Decide(r *Request, h *Handles, pinned *Cache) Verdict {
 	var d Verdict
+	r.pinned = pinned
 	local := r.Whole
 	for i := range r.Len() {
 		c := r.At(i)
@@ -68,10 +69,8 @@ func (c *Call) decideRun(h *Handles, pinned *Cache) Pin {
 	switch {
 	case c.odd:
 		return PinNotUnderstood
-	case c.Handle.Kind == HandleNone && c.Cut:
-		return PinTooLong
 	case c.Handle.Kind != HandleInt:
-		return "" // the server says what is wrong with it
+		return "" // it is still to come, or the server says what is wrong
 	}
 	if c.stmt = h.statement(c.Handle.Value); c.stmt != nil {
 		c.act = actRun

@@ -35,7 +35,8 @@ func (s *Store) NewHandles() Handles { return Handles{store: s} }
 // Len is the number of handles.
 func (h *Handles) Len() int { return len(h.held) }
 
-// Reset drops all handles, as a reset of the connection does.
+// Reset drops all handles, as a reset of the connection does. A plan that is
+// under way must be ended first.
 func (h *Handles) Reset() {
 	for _, held := range h.held {
 		h.store.release(held.stmt)

@@ -34,7 +34,8 @@ func Inspect(payload []byte, whole bool, v tds.Version) (Request, error) {
 		if err != nil && !cut || cut && n == 0 && c.OptionsAt == 0 {
 			return r, fmt.Errorf("call %d: %w: %w", n, ErrNotUnderstood, err)
 		}
-		c.Cut = cut
+		// Without a separator behind it a call may have more parameters.
+		c.Cut = cut || !whole && c.End == len(payload)
 		switch {
 		case n == 0:
 			r.First = c

@@ -18,6 +18,8 @@ type server struct {
 	ran []string
 	// keepsOld: a sp_prepexec that fails does not drop the old handle.
 	keepsOld bool
+	// aborts: the first error ends a batch, as with XACT_ABORT.
+	aborts bool
 	// trans are the descriptors that came.
 	trans []uint64
 	calls int
@@ -65,8 +67,15 @@ func (s *server) serve(payload []byte) (out []byte) {
 		if err {
 			status |= tds.DoneError
 		}
+		over := err && s.aborts
+		if over {
+			status &^= tds.DoneMore
+		}
 		out = append(out, body...)
 		out = tds.Done{Kind: tds.TokenDoneProc, Status: status, CurCmd: tds.CurCmdExecute}.Append(out, s.v)
+		if over {
+			break
+		}
 	}
 	return out
 }

@@ -33,6 +33,7 @@ type Plan struct {
 	stale     bool // the server did not know a handle
 	call      int  // the one whose response is read
 	encrypted bool
+	long      *long
 
 	// The packet being fed, the one before it if it was held, and the bytes of
 	// the current token that came before it.
@@ -76,7 +77,7 @@ type lent struct {
 // statement that the connection has, it allocates nothing.
 func (p *Plan) Prepare(payload []byte, r *Request, h *Handles, c *Cache, scope Scope, transaction uint64) {
 	p.End()
-	p.handles, p.cache, p.scope, p.version, p.single = h, c, scope, r.version, r.Len() == 1
+	p.handles, p.cache, p.scope, p.version, p.single = h, c, scope, r.version, r.Whole && r.Len() == 1
 	c.request++
 	for i := range r.Len() {
 		call := r.At(i)
@@ -99,6 +100,9 @@ func (p *Plan) Prepare(payload []byte, r *Request, h *Handles, c *Cache, scope S
 	}
 	if len(p.learns)+len(p.missing) > 0 {
 		c.trim(len(p.learns) + len(p.missing))
+	}
+	if !r.Whole {
+		p.long = newLong(p, r)
 	}
 	if len(p.missing) > 0 {
 		p.buildBefore(transaction)

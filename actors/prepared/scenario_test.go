@@ -313,3 +313,31 @@ func TestOptionsAreCleared(t *testing.T) {
 		t.Errorf("options %#x, %v", r.First.Options, err)
 	}
 }
+
+// Without a declaration it is NULL again where the statement is prepared.
+func TestNoParameters(t *testing.T) {
+	s, one, two := rig(t, Limits{})
+	c := newClient(t, s)
+	call := prepare("SELECT 1")
+	call.params = nil
+	h := oneHandle(t, c.do(one, call))
+	c.do(two, execute(h))
+	two.wantRan("SELECT 1[]")
+	call.params = ptr("")
+	oneHandle(t, c.do(one, call))
+	if n := s.Stats().Statements; n != 2 {
+		t.Errorf("%d statements", n)
+	}
+}
+
+// A text that thousands prepare is held once.
+func TestTextIsShared(t *testing.T) {
+	s, one, _ := rig(t, Limits{})
+	for range 1000 {
+		c := newClient(t, s)
+		oneHandle(t, c.do(one, prepare("SELECT 1")))
+	}
+	if st := s.Stats(); st.Statements != 1 || one.cache.Len() != 1 {
+		t.Errorf("%+v, %d cached", st, one.cache.Len())
+	}
+}

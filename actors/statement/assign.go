@@ -51,6 +51,7 @@ func (s *Settings) setNumber(o Option, n int64) bool {
 			return false
 		}
 		s.dateFirst = uint8(n)
+		s.dates()
 	case LockTimeout:
 		if n < -1 {
 			return false
@@ -92,6 +93,7 @@ func (s *Settings) setDateFormat(name string) bool {
 	for i, f := range dateFormats {
 		if strings.EqualFold(f, name) {
 			s.dateFormat = uint8(i + 1)
+			s.dates()
 			s.unknown &^= 1 << DateFormat
 			return true
 		}
@@ -120,4 +122,39 @@ func (s *Settings) setIsolation(level uint8) {
 func (s *Settings) setDatabase(name string) {
 	s.database = name
 	s.unknown &^= 1 << Database
+}
+
+// datesOf returns the date settings that a language brings along, 0 where this
+// package does not know. Only what is certain is here: it saves replays.
+func datesOf(language string) (first, format uint8) {
+	switch language {
+	case "us_english":
+		return 7, 1
+	case "British", "Deutsch", "Français", "Español", "Italiano":
+		return 1, 2
+	}
+	return 0, 0
+}
+
+// dates states the date settings as the language's where they are its own.
+func (s *Settings) dates() {
+	first, format := datesOf(s.language)
+	if s.dateFirst == first {
+		s.dateFirst = 0
+	}
+	if s.dateFormat == format {
+		s.dateFormat = 0
+	}
+}
+
+// dateValues are the date settings by value, 0 where that is not known.
+func (s *Settings) dateValues() (first, format uint8) {
+	first, format = datesOf(s.language)
+	if s.dateFirst != 0 {
+		first = s.dateFirst
+	}
+	if s.dateFormat != 0 {
+		format = s.dateFormat
+	}
+	return first, format
 }

@@ -94,7 +94,9 @@ func (r *reader) begins(k keyword) bool {
 		return r.stmt != kwDrop || r.n != 1 // DROP TABLE IF EXISTS
 	case kwInsert, kwUpdate, kwDelete:
 		switch r.prev {
-		case kwOn, kwFor, kwAfter, kwOf: // ON DELETE CASCADE, FOR UPDATE, INSTEAD OF
+		case kwOn: // ON DELETE CASCADE, but not SET NOCOUNT ON DELETE
+			return !r.granted && (k == kwInsert || r.stmt != kwCreate && r.stmt != kwAlter)
+		case kwFor: // FOR UPDATE
 			return false
 		}
 		return !r.granted
@@ -132,6 +134,7 @@ func (r *reader) start(k keyword) {
 	r.stmt = k
 	r.cond = r.blockCond() || r.guard || r.left || inherit
 	r.guard = false
+	r.mayBegin(k)
 	switch k {
 	case kwSet, kwUse, kwExec, kwCreate, kwAlter, kwDrop, kwDBCC, kwDeallocate, kwDeclare, kwOpen, kwClose, kwSetuser:
 		r.collect = true
@@ -158,6 +161,18 @@ func (r *reader) start(k keyword) {
 		r.v.Effects |= Saves
 	case kwGrant, kwDeny, kwRevoke:
 		r.granted = true
+	}
+}
+
+// mayBegin notes that a statement begins a transaction where
+// IMPLICIT_TRANSACTIONS is ON.
+func (r *reader) mayBegin(k keyword) {
+	if !r.v.Settings.MayBe(ImplicitTransactions, false) {
+		return
+	}
+	switch k {
+	case kwSelect, kwInsert, kwUpdate, kwDelete, kwMerge, kwTruncate, kwFetch, kwOpen, kwCreate, kwDrop, kwAlter, kwGrant, kwRevoke, kwExec:
+		r.v.Effects |= Implicit
 	}
 }
 
@@ -267,7 +282,7 @@ func (r *reader) endStatement() {
 	if r.stmt != kwIf {
 		r.exists = ""
 	}
-	r.stmt, r.n, r.over, r.collect, r.bare = noKeyword, 0, false, false, false
+	r.stmt, r.n, r.saved, r.over, r.collect, r.bare = noKeyword, 0, 0, false, false, false
 	r.update, r.rows, r.granted = false, false, false
 }
 

@@ -27,9 +27,8 @@ func (j Judge) text(text []byte, complete bool, s Settings, nested bool) Verdict
 		r.cut()
 	}
 	r.end()
-	if r.v.Pins() || r.v.Settings.Unfollowed()|r.v.varied != 0 {
-		r.v.Digest = Digest(text)
-	}
+	r.leave()
+	r.v.digest(text)
 	return r.v
 }
 
@@ -38,9 +37,17 @@ func (j Judge) Procedure(name string, s Settings) Verdict {
 	var r reader
 	r.begin(j, s, false, 0)
 	r.call(lastPart(name), nil, false)
+	r.ran = true
 	r.end()
 	if r.v.Pins() || r.v.varied != 0 {
 		r.v.Digest = clip(name)
 	}
 	return r.v
+}
+
+// digest notes the text if the request changes anything.
+func (v *Verdict) digest(text []byte) {
+	if v.Pins() || v.varied != 0 {
+		v.Digest = Digest(text)
+	}
 }

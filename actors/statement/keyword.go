@@ -59,7 +59,6 @@ const (
 	lastStarter
 
 	// Words whose place matters.
-	kwAfter
 	kwAs
 	kwCall
 	kwCase
@@ -78,7 +77,6 @@ const (
 	kwLocal
 	kwGlobal
 	kwNull
-	kwOf
 	kwOff
 	kwOn
 	kwOr
@@ -122,9 +120,9 @@ var keywordWords = map[string]keyword{
 	"SHUTDOWN": kwShutdown, "THROW": kwThrow, "TRUNCATE": kwTruncate, "UPDATE": kwUpdate, "UPDATETEXT": kwUpdatetext, "USE": kwUse,
 	"WAITFOR": kwWaitfor, "WHILE": kwWhile, "WRITETEXT": kwWritetext, "DUMP": kwBackup, "LOAD": kwRestore,
 
-	"AFTER": kwAfter, "AS": kwAs, "CALL": kwCall, "CASE": kwCase, "CATCH": kwCatch, "CONVERSATION": kwConversation, "CURSOR": kwCursor,
+	"AS": kwAs, "CALL": kwCall, "CASE": kwCase, "CATCH": kwCatch, "CONVERSATION": kwConversation, "CURSOR": kwCursor,
 	"DATABASE": kwDatabase, "DEFAULT": kwDefault, "DIALOG": kwDialog, "DISTRIBUTED": kwDistributed, "FOR": kwFor, "FUNCTION": kwFunction,
-	"INTO": kwInto, "KEY": kwKey, "LEVEL": kwLevel, "LOCAL": kwLocal, "GLOBAL": kwGlobal, "NULL": kwNull, "OF": kwOf, "OFF": kwOff,
+	"INTO": kwInto, "KEY": kwKey, "LEVEL": kwLevel, "LOCAL": kwLocal, "GLOBAL": kwGlobal, "NULL": kwNull, "OFF": kwOff,
 	"ON": kwOn, "OR": kwOr, "PROC": kwProcedure, "PROCEDURE": kwProcedure, "STATISTICS": kwStatistics, "TABLE": kwTable, "TO": kwTo,
 	"FROM": kwFrom, "TRAN": kwTransaction, "TRANSACTION": kwTransaction, "TRIGGER": kwTrigger, "TRY": kwTry, "VALUES": kwValues,
 	"VIEW": kwView, "WITH": kwWith, "ADD": kwAdd, "DISABLE": kwDisable, "ENABLE": kwEnable, "GET": kwGet, "MOVE": kwMove,

@@ -35,6 +35,19 @@ func (t *token) value() string {
 	return strings.ReplaceAll(s, "''", "'")
 }
 
+// valueOr is value, or known without taking memory if they are the same.
+func (t *token) valueOr(known string) string {
+	if len(t.text) != 2*len(known) || t.doubled {
+		return t.value()
+	}
+	for i := range len(known) {
+		if t.text[2*i] != known[i] || t.text[2*i+1] != 0 || known[i] >= 0x80 {
+			return t.value()
+		}
+	}
+	return known
+}
+
 // begins tells whether a name or string begins with an ASCII text.
 func (t *token) begins(s string) bool {
 	if len(t.text) < 2*len(s) {

@@ -26,6 +26,7 @@ type reader struct {
 	stmt    keyword // that it began with; noKeyword between statements
 	toks    [maxTokens]token
 	n       int  // tokens in toks, without the first word
+	saved   int  // of them, those whose text no longer aliases the input
 	over    bool // there were more
 	collect bool
 	cond    bool // it may not run
@@ -55,6 +56,7 @@ type reader struct {
 	ran       bool    // a statement ended that sets @@ROWCOUNT
 	inserted  bool    // a statement ended that sets @@IDENTITY
 	localCurs bool    // a LOCAL cursor was declared
+	ownTemp   bool    // this scope, or one around it that ends too, made a #table
 	undone    Options // of Database and Language: set in a scope of its own
 }
 
@@ -92,9 +94,6 @@ func (r *reader) end() {
 		r.event(event{kind: pinDoubted, reason: NotUnderstood})
 	}
 	r.v.wire &^= r.undone
-	if r.ran && (r.v.firstly.MayBe(ImplicitTransactions, false) || r.v.varied.Has(ImplicitTransactions)) {
-		r.v.Effects |= Implicit
-	}
 }
 
 // cut notes that the text goes on unseen.
@@ -176,7 +175,12 @@ func (r *reader) punct(t *token) {
 		return
 	case ':':
 		if r.bare && r.n == 1 { // a label, not a procedure
-			r.stmt, r.n, r.collect, r.bare, r.first = noKeyword, 0, false, false, true
+			r.stmt, r.n, r.saved, r.collect, r.bare, r.first = noKeyword, 0, 0, false, false, true
+			return
+		}
+		if r.stmt == kwSet && r.n > 1 && r.toks[r.n-1].kind == tokWord { // a label after the statement
+			r.n--
+			r.endStatement()
 			return
 		}
 	}

@@ -76,6 +76,7 @@ func (s Settings) WithDatabase(name string) Settings {
 func (s Settings) WithLanguage(name string) Settings {
 	s.language = name
 	s.unknown &^= 1 << Language
+	s.dates()
 	return s
 }
 
@@ -150,7 +151,7 @@ func (s *Settings) clear(o Options) {
 
 // diff returns the options in which two settings differ.
 func diff(a, b *Settings) Options {
-	d := a.known ^ b.known | a.on ^ b.on | a.unknown ^ b.unknown
+	d := (a.known ^ b.known) | (a.on ^ b.on) | (a.unknown ^ b.unknown)
 	if a.lockTimeout != b.lockTimeout {
 		d |= 1 << LockTimeout
 	}

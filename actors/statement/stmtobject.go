@@ -7,22 +7,26 @@ const (
 	symmetricKey = "symmetric key "
 )
 
-// temporary judges the making or ending of an object whose name is t; only #x
-// and ##x matter, and #x not in a scope that ends before the session does.
-func (r *reader) temporary(t *token) (reason Reason, name string, ok bool) {
+// temporary tells whether a name is that of an object which goes with the
+// session: #x or ##x.
+func temporary(t *token) (reason Reason, name string, ok bool) {
 	switch {
 	case t == nil || t.kind == tokPunct || !t.begins("#"):
 		return 0, "", false
 	case t.begins("##"):
 		return GlobalTemp, known(t.value()), true
-	case r.nested:
-		return 0, "", false
 	}
 	return TempTable, known(t.value()), true
 }
 
+// makeTemporary judges the making of an object. #x goes at the end of its scope.
 func (r *reader) makeTemporary(t *token) {
-	if reason, name, ok := r.temporary(t); ok {
+	reason, name, ok := temporary(t)
+	switch {
+	case !ok:
+	case reason == TempTable && r.nested:
+		r.ownTemp = true
+	default:
 		r.event(event{kind: pinMade, reason: reason, name: name})
 	}
 }
@@ -57,7 +61,7 @@ func (r *reader) doDrop() {
 		if r.over && len(rest) == 0 {
 			return // the name may go on
 		}
-		if reason, name, ok := r.temporary(n.last()); ok {
+		if reason, name, ok := temporary(n.last()); ok && (reason == GlobalTemp || !r.ownTemp) {
 			cond := r.cond
 			if r.exists != "" && name == r.exists {
 				r.cond = false // dropped if it was there
@@ -81,13 +85,16 @@ func (r *reader) doIf() {
 	}
 	what := &toks[2]
 	toks = toks[3:]
-	if toks[0].is(',') && toks[1].isText() {
+	if toks[0].is(',') && toks[1].isText() && is(toks[1].text, "U") {
 		toks = toks[2:]
 	}
 	if len(toks) != 4 || !toks[0].is(')') || toks[1].kw != kwIs || toks[2].kw != kwNot || toks[3].kw != kwNull {
 		return
 	}
-	r.exists = lastPart(what.value())
+	// Without the database the name would be looked for in the current one.
+	if full := what.value(); len(full) > len("tempdb.") && equalFold(full[:len("tempdb.")], "tempdb.") {
+		r.exists = lastPart(full)
+	}
 }
 
 // intoPart follows the name after SELECT ... INTO. It returns true if the token

@@ -186,7 +186,7 @@ func (s *Settings) setWord(o Option, t *token) bool {
 		if len(t.text) > 2*maxName {
 			return false
 		}
-		s.setLanguage(t.value())
+		s.setLanguage(t.valueOr(s.language))
 		return true
 	case DeadlockPriority:
 		switch {
@@ -275,7 +275,7 @@ func (t *token) integer() (n int64, ok bool) {
 func (r *reader) doUse() {
 	next := r.v.Settings
 	if r.n == 1 && r.toks[0].isName() && !r.toks[0].lost && len(r.toks[0].text) <= 2*maxName {
-		next.setDatabase(r.toks[0].value())
+		next.setDatabase(r.toks[0].valueOr(next.database))
 	} else {
 		next = next.Forget(1 << Database)
 	}

@@ -69,13 +69,14 @@ type Verdict struct {
 
 	varied  Options // took a value at some time that differs from before
 	wire    Options // of Database and Language: the response says what they are
-	status  bool    // pins only if the return status is not negative
 	events  []event
 	firstly Settings // what it was judged with
 }
 
 // Harmless tells that the request leaves settings and pins as they were.
-func (v *Verdict) Harmless() bool { return v.varied == 0 && len(v.events) == 0 && v.Effects&Resets == 0 }
+func (v *Verdict) Harmless() bool {
+	return v.varied == 0 && len(v.events) == 0 && v.Effects&Resets == 0
+}
 
 // Changes returns the options the request sets, to other values than before.
 func (v *Verdict) Changes() Options { return v.varied }

@@ -416,7 +416,7 @@ func (f *fleet) problems() []string {
 // to soon.
 func (f *fleet) serving() bool {
 	v := f.slots.View()
-	if v.Phase == "inside" {
+	if v.Phase == "inside" && v.Settled {
 		return true
 	}
 	for _, b := range v.Buckets {

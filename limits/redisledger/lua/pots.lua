@@ -127,13 +127,14 @@ local function agreed(p, n)
   return true
 end
 
--- setDeclared notes what a session's configuration says. A bucket that is new
--- gets its limit from the first who names it.
+-- setDeclared notes what a session's configuration says, below 0 that it does
+-- not serve the bucket any more. A bucket that is new gets its limit from the
+-- first who names it.
 local function setDeclared(s, declared, change)
   for b, n in pairs(some(declared)) do
     local p = potOrNew(b)
     set(p, of(p, s), DECLARED, n)
-    if n ~= p.t[MAX] and (p.t[VER] == 0 or change or agreed(p, n)) then setLimit(p, n, p.t[VER] + 1) end
+    if n >= 0 and n ~= p.t[MAX] and (p.t[VER] == 0 or change or agreed(p, n)) then setLimit(p, n, p.t[VER] + 1) end
   end
 end
 

@@ -41,7 +41,7 @@ local function item(p, s, a, i)
     o = place(p, s)
   end
   local al = allot(p)
-  if l.open and a.clear then give(p, al, o, grant(p, al, o, i.ahead or 0)) end
+  if l.open and a.clear and p.t[o + DECLARED] >= 0 then give(p, al, o, grant(p, al, o, i.ahead or 0)) end
   return answer(p, al, o, returned > 0, moved)
 end
 
