@@ -66,9 +66,10 @@ sim: ## simulate SEEDS schedules of faults of the slot protocol
 chaos: ## run SCHEDULES random schedules of faults against real processes
 	scripts/chaos/run.sh --schedules $(SCHEDULES)
 
-bench: ## compare with a direct connection and with HAProxy, and a local grant with a call to Redis
+bench: ## compare with a direct connection and with HAProxy, a local grant with a call to Redis, and count those calls
 	scripts/bench/run.sh
 	$(GO) test -run '^$$' -bench 'GrantLocalSlot|Sync1Bucket' -benchtime 2s ./actors/bucket ./limits/redisledger
+	$(GO) test -run '^$$' -bench FleetAcquire -benchtime 10s ./cmd/node
 
 drivers: ## run real SQL Server drivers through a node, and the same without it
 	$(GO) test -count=1 -timeout $(TIMEOUT) -run TestDrivers -v ./cmd/node

@@ -10,7 +10,7 @@ func TestFleetValues(t *testing.T) {
 	c := mustParse(t, oneBucket+`
 redis: {addrs: "s1:26379, s2:26379", master_name: main, username: u, password: p, sentinel_password: q, tls: true}
 gossip: {advertise_addr: "fd00::1", preset: WAN, cluster_name: east-1, peer_port: 0, secret_key: MDEyMzQ1Njc4OWFiY2RlZg==}
-limits: {witnesses: [a, b, c], failover_lag: 12s, guard: false, hold_time: 3s, loan_time: 1s, state_dir: .}
+limits: {witnesses: [a, b, c], failover_lag: 12s, guard: false, hold_time: 6s, loan_time: 2s, state_dir: .}
 `, "redis: {heartbeat_interval: 1s}")
 	r, g, l := c.Redis, c.Gossip, c.Limits
 	if !c.Fleet() || !slices.Equal(r.Seeds(), []string{"s1:26379", "s2:26379"}) || !r.TLS || r.SentinelPassword.Reveal() != "q" {
@@ -19,7 +19,7 @@ limits: {witnesses: [a, b, c], failover_lag: 12s, guard: false, hold_time: 3s, l
 	if g.Preset != GossipWAN || g.ClusterName != "east-1" || g.PeerPort != 0 || g.AdvertiseAddr != "fd00::1" {
 		t.Errorf("gossip %+v", g)
 	}
-	if l.FailoverLag != 12*time.Second || l.Guard || l.Bootstrap || l.HoldTime != 3*time.Second || l.StateDir != "." {
+	if l.FailoverLag != 12*time.Second || l.Guard || l.Bootstrap || l.HoldTime != 6*time.Second || l.StateDir != "." {
 		t.Errorf("limits %+v", l)
 	}
 	if len(c.Warnings) != 1 || !hasWarning(c, "self-signed") {

@@ -3,7 +3,12 @@ package configs
 import (
 	"fmt"
 	"net"
+	"time"
 )
+
+// shortLoan is too short for a loan: what is borrowed must be given up more than
+// a second before its end, and be asked for again before that.
+const shortLoan = 2 * time.Second
 
 // fleetRemarks returns warnings about redis, gossip and limits.
 func (c *Config) fleetRemarks() []string {
@@ -31,6 +36,9 @@ func (c *Config) fleetRemarks() []string {
 	g := c.Gossip
 	if g.SecretKey == "" && !loopback(g.BindAddr) {
 		warn("gossip.secret_key is not set: whoever reaches the gossip port can join the fleet and read what its nodes tell each other")
+	}
+	if c.Limits.LoanTime < shortLoan {
+		warn("limits.loan_time %s is short: the last second of a loan is for closing, so nodes can hardly lend each other slots", formatDuration(c.Limits.LoanTime))
 	}
 	switch len(c.Limits.Witnesses) {
 	case 0:
