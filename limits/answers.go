@@ -274,7 +274,10 @@ func (n *Node) synced(op Sync, sent time.Duration, r Reply) {
 	}
 	n.sync = nil
 	l.syncEnded, l.clear = n.now, r.Clear
-	l.settled = l.settled || r.Clear && r.Open
+	if r.Clear && r.Open && !l.settled {
+		l.settled = true
+		n.note(NoteSettled, "the ledger grants session %s slots", n.session)
+	}
 	n.renew(sent)
 	n.beats.pinned(op.Pins, n.p)
 	n.setMembers(r)

@@ -115,6 +115,7 @@ type NoteKind string
 // The kinds of notes.
 const (
 	NoteJoined    NoteKind = "joined"
+	NoteSettled   NoteKind = "serving"
 	NoteLost      NoteKind = "ledger unreachable"
 	NoteFound     NoteKind = "ledger reached"
 	NoteRecover   NoteKind = "ledger recovers"

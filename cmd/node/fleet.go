@@ -415,6 +415,9 @@ func (f *fleet) problems() []string {
 // serving tells whether the node may have backend connections, or can expect
 // to soon.
 func (f *fleet) serving() bool {
+	if f.alone {
+		return true // its ledger is in its own memory
+	}
 	v := f.slots.View()
 	if v.Phase == "inside" && v.Settled {
 		return true
