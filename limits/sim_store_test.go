@@ -71,7 +71,7 @@ func (p *proc) callLedger(c CallLedger) {
 		if w.trace != nil {
 			w.trace("    done for %s call %d %T: %+v", p.node.session, c.Call, c.Op, r)
 		}
-		if reply && !w.chance(w.loss) && !(w.noStore[by.index]) {
+		if reply && !w.chance(w.loss) && !w.noStore[by.index] {
 			w.after(w.storeDelay(), func() { p.later(0, func() { answer(Answer{Call: c.Call, Reply: r}) }) })
 		}
 	}

@@ -97,7 +97,6 @@ type proc struct {
 	alive   bool
 	frozen  time.Duration // stopped until then
 	govs    map[string]*gov
-	wake    time.Duration
 	quiting bool
 	left    bool
 }

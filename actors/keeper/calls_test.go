@@ -146,10 +146,17 @@ func FuzzFrame(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	for _, m := range []limits.Msg{
-		limits.Beat{Session: "b#2/1", Seq: 1, Own: limits.Counts{"b": 3}}, limits.BeatAck{Session: "a#1/1", Witness: "w"},
-		limits.AskConsent{Session: "a#1/1"}, limits.GiveConsent{Session: "a#1/1", Given: true}, limits.AskReport{Missing: []limits.Session{"x"}},
-		limits.Report{Witness: "w"}, limits.Borrow{Loan: "l", Bucket: "b", N: 3}, limits.Borrow{Loan: "l", Bucket: "b", N: -1 << 62, Again: true},
-		limits.Lend{Loan: "a#1/1-1", N: 1 << 62, For: 1 << 62}, limits.Return{Loan: "l", Left: -5}, limits.Nudge{Buckets: []string{"b", ""}},
+		limits.Beat{Session: "b#2/1", Seq: 1, Own: limits.Counts{"b": 3}},
+		limits.BeatAck{Session: "a#1/1", Witness: "w"},
+		limits.AskConsent{Session: "a#1/1"},
+		limits.GiveConsent{Session: "a#1/1", Given: true},
+		limits.AskReport{Missing: []limits.Session{"x"}},
+		limits.Report{Witness: "w"},
+		limits.Borrow{Loan: "l", Bucket: "b", N: 3},
+		limits.Borrow{Loan: "l", Bucket: "b", N: -1 << 62, Again: true},
+		limits.Lend{Loan: "a#1/1-1", N: 1 << 62, For: 1 << 62},
+		limits.Return{Loan: "l", Left: -5},
+		limits.Nudge{Buckets: []string{"b", ""}},
 	} {
 		b, err := limits.EncodeMsg(m)
 		if err != nil {

@@ -59,7 +59,7 @@ type Keeper struct {
 	timer      *actor.Timer
 	wakeAt     time.Duration
 	remembered memory
-	forgetful  bool // what should be remembered could not be
+	forgetful  bool                   // what should be remembered could not be
 	relays     map[uint64]bool        // calls under way by way of another process
 	asked      map[limits.Process]int // calls under way for others
 	quit       []actor.Reply[struct{}]

@@ -42,7 +42,7 @@ func (r *reader) call(name string, args []argument, ok bool) {
 		r.event(event{kind: pinMade, reason: OLEObject})
 	case procRename:
 		// A #table under another name is not found again.
-		if a := find(args, "@objname", 0); a != nil && a.value.begins("#") || !ok {
+		if a := find(args, "@objname", 0); a != nil && (a.value.begins("#") || a.value.kind == tokVar) || !ok {
 			r.event(event{kind: pinMade, reason: TempTable})
 		}
 	}
@@ -95,6 +95,9 @@ func (r *reader) setSessionContext(args []argument, ok bool) {
 	default:
 		literal, ok := value.literal()
 		next := r.v.Settings
+		if !ok && r.waitFor(SessionKeys, key, &value.value) {
+			return
+		}
 		if !ok || !next.setKey(key, literal) {
 			r.event(event{kind: pinMade, reason: SessionContext, name: known(key)})
 			return

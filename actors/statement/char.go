@@ -34,8 +34,8 @@ var classes = func() (t [128]class) {
 	return t
 }()
 
-// upper folds ASCII letters; inName is its value for characters that cannot be
-// part of a name.
+// upper folds ASCII letters; it is 0 for characters that cannot be part of a
+// name.
 var upper = func() (t [128]byte) {
 	for c := range t {
 		switch classes[c] {

@@ -44,7 +44,7 @@ func (r *reader) context(k keyword) {
 			r.start(kwExec)
 		}
 	case kwInto:
-		if r.stmt == kwSelect && r.paren == 0 {
+		if r.paren > 0 && r.prev != kwInsert && r.prev != kwMerge || r.paren == 0 && r.stmt == kwSelect {
 			r.into = 1
 		}
 	case kwValues, kwDefault:
@@ -282,6 +282,7 @@ func (r *reader) endStatement() {
 	if r.stmt != kwIf {
 		r.exists = ""
 	}
+	r.statements++
 	r.stmt, r.n, r.saved, r.over, r.collect, r.bare = noKeyword, 0, 0, false, false, false
 	r.update, r.rows, r.granted = false, false, false
 }

@@ -9,8 +9,10 @@ import (
 )
 
 func addTexts(f *testing.F) {
-	for _, s := range []string{tediousLogin, typical, inserts, efCore, odbcLogin, "EXEC('EXEC(''SET NOCOUNT ON'')')", "SELECT 1 -- \r x", "{call p(1)}",
-		"IF OBJECT_ID('tempdb..#t') IS NOT NULL DROP TABLE #t", "EXEC @r = sp_getapplock @Resource = 'x', @LockMode = 'Shared', @LockOwner = 'Session'"} {
+	for _, s := range []string{
+		tediousLogin, typical, inserts, efCore, odbcLogin, "EXEC('EXEC(''SET NOCOUNT ON'')')", "SELECT 1 -- \r x", "{call p(1)}",
+		"IF OBJECT_ID('tempdb..#t') IS NOT NULL DROP TABLE #t", "EXEC @r = sp_getapplock @Resource = 'x', @LockMode = 'Shared', @LockOwner = 'Session'",
+	} {
 		f.Add(u16(s), uint64(1))
 	}
 	for _, s := range piecesOfText {

@@ -98,7 +98,6 @@ const (
 	kwMove
 	kwReceive
 	kwSend
-	kwIndex
 	kwExists
 	kwIs
 	kwNot
@@ -126,7 +125,7 @@ var keywordWords = map[string]keyword{
 	"ON": kwOn, "OR": kwOr, "PROC": kwProcedure, "PROCEDURE": kwProcedure, "STATISTICS": kwStatistics, "TABLE": kwTable, "TO": kwTo,
 	"FROM": kwFrom, "TRAN": kwTransaction, "TRANSACTION": kwTransaction, "TRIGGER": kwTrigger, "TRY": kwTry, "VALUES": kwValues,
 	"VIEW": kwView, "WITH": kwWith, "ADD": kwAdd, "DISABLE": kwDisable, "ENABLE": kwEnable, "GET": kwGet, "MOVE": kwMove,
-	"RECEIVE": kwReceive, "SEND": kwSend, "INDEX": kwIndex, "EXISTS": kwExists, "IS": kwIs, "NOT": kwNot, "OBJECT_ID": kwObjectID,
+	"RECEIVE": kwReceive, "SEND": kwSend, "EXISTS": kwExists, "IS": kwIs, "NOT": kwNot, "OBJECT_ID": kwObjectID,
 
 	"@@ROWCOUNT": kwLastRowCount, "ROWCOUNT_BIG": kwLastRowCount, "@@ERROR": kwLastError, "@@IDENTITY": kwLastIdentity,
 	"SCOPE_IDENTITY": kwLastIdentity,

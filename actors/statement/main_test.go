@@ -65,5 +65,5 @@ func table(t *testing.T, effects Effects, rows []row, judge func(string) Verdict
 	}
 }
 
-func batch(s string) Verdict { return Judge{}.Batch(u16(s), true, Settings{}) }
+func batch(s string) Verdict  { return Judge{}.Batch(u16(s), true, Settings{}) }
 func scoped(s string) Verdict { return Judge{}.Text(u16(s), true, Settings{}) }

@@ -87,7 +87,7 @@ func (t *token) isSystem() bool {
 // argument is one of a procedure call.
 type argument struct {
 	name  string // with its @; "" if positional
-	value token  // tokEnd if it is no single literal
+	value token  // a literal, a variable, or tokEnd
 	minus bool
 }
 

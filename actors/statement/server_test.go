@@ -30,6 +30,7 @@ func (a *answer) Message(m tsql.Message) {
 		a.errors = append(a.errors, m.Text)
 	}
 }
+
 func (a *answer) EnvChange(e tsql.EnvChange) {
 	switch e.Kind {
 	case tsql.EnvDatabase:
@@ -40,7 +41,7 @@ func (a *answer) EnvChange(e tsql.EnvChange) {
 		a.rolledBack = true
 	}
 }
-func (a *answer) ReturnStatus(int32)           {}
+func (a *answer) ReturnStatus(int32)          {}
 func (a *answer) ReturnValue(int, tsql.Param) {}
 
 func (a *answer) outcome() Outcome {
@@ -121,7 +122,7 @@ func randomBatch(rnd *rand.Rand) string {
 // What is believed of a session agrees with what the server says, whatever a
 // client sends, and the replay of one session's settings gives another the same.
 func TestAgainstServer(t *testing.T) {
-	rounds := 3000
+	rounds := 150
 	if testing.Short() {
 		rounds = 300
 	}
@@ -202,4 +203,52 @@ func merge(s, from Settings, o Option) Settings {
 	keep.contextInfo += rest.contextInfo
 	keep.keys += rest.keys
 	return keep
+}
+
+// A client that has a temporary table is pinned, whatever happened to it on the
+// way there.
+func TestTablesAgainstServer(t *testing.T) {
+	rounds := 500
+	if testing.Short() {
+		rounds = 200
+	}
+	pieces := []string{
+		"CREATE TABLE #a (x int)", "CREATE TABLE #b (x int);", "SELECT 1 AS x INTO #a", "DROP TABLE #a", "DROP TABLE #b;", "DROP TABLE IF EXISTS #a, #b", "DROP TABLE IF EXISTS #a",
+		"IF OBJECT_ID('tempdb..#a') IS NOT NULL DROP TABLE #a", "IF 1=0 DROP TABLE #a", "IF 1=1 DROP TABLE #b", "EXEC('CREATE TABLE #a (y int)')", "EXEC('DROP TABLE #b')",
+		"BEGIN TRAN", "COMMIT", "ROLLBACK", "IF @@TRANCOUNT > 0 ROLLBACK", "SAVE TRAN s", "ROLLBACK TRAN s", "SELECT 1/0 AS x", "SELECT 1 AS x", "BEGIN TRY DROP TABLE #a END TRY BEGIN CATCH SELECT 1 AS x END CATCH",
+		"IF 1=1 RETURN", "CREATE TABLE #a (x int) DROP TABLE #a",
+	}
+	e := newEngine(t)
+	s := newSession(t, e, 51, true)
+	rnd := rand.New(rand.NewPCG(21, 22))
+	var st State
+	pinned, free := 0, 0
+	for range rounds {
+		var b strings.Builder
+		for range 1 + rnd.IntN(3) {
+			b.WriteString(pieces[rnd.IntN(len(pieces))] + "\n")
+		}
+		v := Judge{}.Batch(u16(b.String()), true, st.Settings)
+		wasOpen := s.Transaction() != 0
+		a := run(t, s, b.String())
+		o := a.outcome()
+		o.WasOpen, o.IsOpen = wasOpen, s.Transaction() != 0
+		st.Apply(&v, o)
+		there := run(t, s, "SELECT CONCAT(OBJECT_ID('tempdb..#a'), OBJECT_ID('tempdb..#b')) AS x").rows[0]
+		if there != "" && !st.Pinned() {
+			t.Fatalf("%q (errors %q): a table is left and nothing pins", b.String(), a.errors)
+		}
+		if !o.IsOpen && !st.Pinned() {
+			free++
+		}
+		if st.Pinned() {
+			pinned++
+		}
+		if rnd.IntN(6) == 0 {
+			s.Reset(false)
+			st.TransactionDone(true, false)
+			st.Reset()
+		}
+	}
+	t.Logf("pinned after %d requests, free after %d", pinned, free)
 }

@@ -82,7 +82,7 @@ func arguments(args []argument, toks []token) (_ []argument, ok bool) {
 			a.minus = true
 			toks = toks[1:]
 		}
-		if toks[0].kind != tokPunct && toks[0].kind != tokVar {
+		if toks[0].kind != tokPunct {
 			a.value = toks[0]
 		}
 		args = append(args, a)

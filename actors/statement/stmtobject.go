@@ -41,6 +41,11 @@ func (r *reader) doCreate() {
 		return
 	}
 	n := parseName(toks[1:])
+	reason, name, ok := temporary(n.last())
+	if ok && toks[0].kw == kwProcedure { // which outlives EXEC('CREATE PROCEDURE #p ...')
+		r.event(event{kind: pinMade, reason: reason, name: name})
+		return
+	}
 	r.makeTemporary(n.last())
 }
 
@@ -50,6 +55,7 @@ func (r *reader) doDrop() {
 	if len(toks) < 2 || toks[0].kw != kwTable && toks[0].kw != kwProcedure {
 		return
 	}
+	table := toks[0].kw == kwTable
 	toks = toks[1:]
 	ifExists := len(toks) > 2 && toks[0].kw == kwIf && toks[1].kw == kwExists
 	if ifExists {
@@ -61,7 +67,7 @@ func (r *reader) doDrop() {
 		if r.over && len(rest) == 0 {
 			return // the name may go on
 		}
-		if reason, name, ok := temporary(n.last()); ok && (reason == GlobalTemp || !r.ownTemp) {
+		if reason, name, ok := temporary(n.last()); ok && (reason == GlobalTemp || !table || !r.ownTemp) {
 			cond := r.cond
 			if r.exists != "" && name == r.exists {
 				r.cond = false // dropped if it was there

@@ -157,6 +157,8 @@ func (r *reader) setValue(o Option, toks []token) {
 			ok = next.setNumber(o, -n)
 		}
 	case len(toks) != 1 || toks[0].lost:
+	case o == ContextInfo && r.waitFor(o, "", &toks[0]):
+		return
 	case toks[0].kind == tokNumber:
 		if n, isInt := toks[0].integer(); isInt {
 			ok = next.setNumber(o, n)

@@ -134,8 +134,10 @@ func (d *demoFleet) client(ctx context.Context) {
 
 func (d *demoFleet) useOnce(ctx context.Context) error {
 	addr := d.nodes[d.hot.Load()].addrs["tds"].(*net.TCPAddr)
-	u := url.URL{Scheme: "sqlserver", User: url.UserPassword(demoUser, demoPassword), Host: addr.String(),
-		RawQuery: url.Values{"database": {"app1"}, "encrypt": {"disable"}, "dial timeout": {"15"}}.Encode()}
+	u := url.URL{
+		Scheme: "sqlserver", User: url.UserPassword(demoUser, demoPassword), Host: addr.String(),
+		RawQuery: url.Values{"database": {"app1"}, "encrypt": {"disable"}, "dial timeout": {"15"}}.Encode(),
+	}
 	db, err := sql.Open("sqlserver", u.String())
 	if err != nil {
 		return err

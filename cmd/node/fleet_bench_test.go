@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"io"
 	"net"
 	"net/url"
@@ -59,15 +60,16 @@ func BenchmarkFleetAcquire(b *testing.B) {
 		}
 	})
 	connect := func(n *node) error {
-		u := url.URL{Scheme: "sqlserver", User: url.UserPassword(demoUser, demoPassword), Host: n.addrs["tds"].(*net.TCPAddr).String(),
-			RawQuery: url.Values{"database": {"app1"}, "encrypt": {"disable"}}.Encode()}
+		u := url.URL{
+			Scheme: "sqlserver", User: url.UserPassword(demoUser, demoPassword), Host: n.addrs["tds"].(*net.TCPAddr).String(),
+			RawQuery: url.Values{"database": {"app1"}, "encrypt": {"disable"}}.Encode(),
+		}
 		db, err := sql.Open("sqlserver", u.String())
 		if err != nil {
 			return err
 		}
-		defer db.Close()
 		_, err = db.ExecContext(context.Background(), "SELECT 1")
-		return err
+		return errors.Join(err, db.Close())
 	}
 	const clients = 12
 	run := func(count int) {

@@ -60,7 +60,7 @@ func openState(cfg *configs.Config) (*stateFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("limits.state_dir: %w", err)
 	}
-	old, readErr := readState(f)
+	old, _ := readState(f) // whoever may have the lock
 	if err := lockFile(f); err != nil {
 		f.Close()
 		if errors.Is(err, errNameTaken) {
@@ -68,8 +68,9 @@ func openState(cfg *configs.Config) (*stateFile, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	old, readErr = readState(f) // what was there before the lock may have changed
-	if readErr != nil {
+	// Only now nobody writes any more. An empty file, or a damaged one, tells
+	// of nobody.
+	if old, err = readState(f); err != nil {
 		old = stateRecord{}
 	}
 	if old.Boot != bootID() && len(old.Sessions) > 0 {

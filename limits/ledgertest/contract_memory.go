@@ -5,7 +5,9 @@ import "sluice/limits"
 // every op but Recover, as a session of an epoch would send it.
 func every(e limits.Epoch) []limits.Op {
 	return []limits.Op{
-		limits.Hello{}, limits.List{}, limits.Leave{Session: a},
+		limits.Hello{},
+		limits.List{},
+		limits.Leave{Session: a},
 		limits.Join{Epoch: e, Session: a, Config: config, Declared: limits.Counts{db: 5}},
 		limits.Sync{Epoch: e, Session: a, Seq: 9, Items: []limits.Item{wants(3)}},
 		limits.Reassert{Epoch: e, Session: a, Seq: 9, Config: config, Own: limits.Counts{db: 3}},

@@ -32,7 +32,11 @@ var moving = []scenario{
 		s.with(10, a, b)
 		s.sync(a, wants(8))
 		r := s.sync(a, limits.Item{Bucket: db, Demand: 8, Moves: []limits.Move{
-			{Loan: "self", To: a, N: 1}, {Loan: "none", To: stranger, N: 1}, {Loan: "zero", To: b}, {Loan: "less", To: b, N: -1}, {Loan: "more", To: b, N: 11},
+			{Loan: "self", To: a, N: 1},
+			{Loan: "none", To: stranger, N: 1},
+			{Loan: "zero", To: b},
+			{Loan: "less", To: b, N: -1},
+			{Loan: "more", To: b, N: 11},
 			{Loan: "good", To: b, N: 1},
 		}})
 		if !slices.Equal(r.Buckets[db].Moved, []string{"good"}) {

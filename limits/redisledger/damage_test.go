@@ -19,13 +19,17 @@ func both(t *testing.T, test func(t *testing.T, s *server)) {
 // everyOp is one of each, as a session that is there would send it.
 func everyOp(e limits.Epoch, replid string) []limits.Op {
 	return []limits.Op{
-		limits.Hello{}, limits.Join{Epoch: e, Session: "b", Declared: limits.Counts{"db": 5}},
+		limits.Hello{},
+		limits.Join{Epoch: e, Session: "b", Declared: limits.Counts{"db": 5}},
 		limits.Sync{Epoch: e, Session: "a", Seq: 9, Items: []limits.Item{{Bucket: "db", Demand: 3}}},
 		limits.Sync{Epoch: e, Session: "a", Seq: 1},
 		limits.Reassert{Epoch: e, Session: "a", Seq: 9, Own: limits.Counts{"db": 3}},
 		limits.Recover{Have: limits.Epoch{N: 9}, Replid: replid, Tag: "t"},
-		limits.Close{Epoch: e, Missing: []limits.Session{"a"}}, limits.Reap{Epoch: e, Session: "a"}, limits.Leave{Session: "a"},
-		limits.Declare{Epoch: e, Session: "a", No: 1, Declared: limits.Counts{"db": 5}}, limits.List{},
+		limits.Close{Epoch: e, Missing: []limits.Session{"a"}},
+		limits.Reap{Epoch: e, Session: "a"},
+		limits.Leave{Session: "a"},
+		limits.Declare{Epoch: e, Session: "a", No: 1, Declared: limits.Counts{"db": 5}},
+		limits.List{},
 	}
 }
 
@@ -263,12 +267,16 @@ func TestNumbersOutOfRange(t *testing.T) {
 	st := s.open(t, "f")
 	e := ready(t, st)
 	for _, op := range []limits.Op{
-		limits.Sync{Epoch: e, Session: "a", Seq: 1 << 60}, limits.Sync{Epoch: e, Session: "a", Seq: 5, Ack: 1 << 60},
+		limits.Sync{Epoch: e, Session: "a", Seq: 1 << 60},
+		limits.Sync{Epoch: e, Session: "a", Seq: 5, Ack: 1 << 60},
 		limits.Sync{Epoch: e, Session: "a", Seq: 5, Items: []limits.Item{{Bucket: "db", Age: -1 << 62}}},
 		limits.Sync{Epoch: e, Session: "a", Seq: 5, Items: []limits.Item{{Bucket: "db", Moves: []limits.Move{{N: 1 << 40}}}}},
-		limits.Recover{Have: limits.Epoch{N: 1<<64 - 1}}, limits.Join{Epoch: e, Session: "c", Declared: limits.Counts{"db": -1 << 62}},
-		limits.Reassert{Epoch: e, Own: limits.Counts{"db": 1 << 30}}, limits.Reassert{Epoch: e, Limits: map[string]limits.Limit{"db": {Ver: 1 << 63}}},
-		limits.Close{Epoch: e, Booked: map[limits.Session]limits.Counts{"a": {"db": 1 << 62}}}, limits.Reap{Epoch: e, Renewals: 1 << 60},
+		limits.Recover{Have: limits.Epoch{N: 1<<64 - 1}},
+		limits.Join{Epoch: e, Session: "c", Declared: limits.Counts{"db": -1 << 62}},
+		limits.Reassert{Epoch: e, Own: limits.Counts{"db": 1 << 30}},
+		limits.Reassert{Epoch: e, Limits: map[string]limits.Limit{"db": {Ver: 1 << 63}}},
+		limits.Close{Epoch: e, Booked: map[limits.Session]limits.Counts{"a": {"db": 1 << 62}}},
+		limits.Reap{Epoch: e, Renewals: 1 << 60},
 		limits.Declare{Epoch: e, Session: "a", No: 1 << 60},
 	} {
 		if _, err := st.ledger.Do(t.Context(), op); !errors.Is(err, ErrRange) {

@@ -132,8 +132,6 @@ func (r *redisServer) hang(d time.Duration) error {
 	return r.command(fmt.Sprintf("CLIENT PAUSE %d ALL", d.Milliseconds()))
 }
 
-func (r *redisServer) running() bool { return r.proc != nil && r.proc.running() }
-
 func ignoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
