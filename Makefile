@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 # Time limit of one package's tests, time of each fuzz target, repetitions of
 # `make race`.
-TIMEOUT  ?= 10m
+TIMEOUT  ?= 20m
 FUZZTIME ?= 60s
 COUNT    ?= 5
 

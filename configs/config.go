@@ -40,7 +40,8 @@ type PoolingMode string
 // The pooling modes.
 const (
 	PoolingSession     PoolingMode = "session"     // until the client disconnects
-	PoolingTransaction PoolingMode = "transaction" // until its transaction ends
+	PoolingTransaction PoolingMode = "transaction" // until its request or transaction ends
+	PoolingObserve     PoolingMode = "observe"     // as session, counting what transaction would have pinned
 )
 
 // Proxy is what clients and the load balancer meet, and the defaults that
@@ -54,7 +55,7 @@ type Proxy struct {
 	IdleTimeout         time.Duration `mapstructure:"idle_timeout" live:"true" usage:"how long an idle pooled backend is kept"`
 	QueueTimeout        time.Duration `mapstructure:"queue_timeout" live:"true" usage:"how long a request may wait for a backend (0: it may not wait)"`
 	MaxQueueSize        int           `mapstructure:"max_queue_size" live:"true" usage:"requests that may wait per bucket (0: no limit)"`
-	Pooling             PoolingMode   `mapstructure:"pooling" usage:"session or transaction"`
+	Pooling             PoolingMode   `mapstructure:"pooling" usage:"session, transaction or observe"`
 	HealthCheckInterval time.Duration `mapstructure:"health_check_interval" usage:"time between checks of idle backends and of the buckets' health (0: off)"`
 	HealthCheckPort     int           `mapstructure:"health_check_port" usage:"HTTP port of /health (0: any free port)"`
 	MetricsPort         int           `mapstructure:"metrics_port" usage:"HTTP port of /metrics (0: any free port)"`
@@ -113,7 +114,19 @@ type Pool struct {
 	MatchAppName      bool          `mapstructure:"match_app_name" usage:"reuse a backend only for the application name it was opened with"`
 	MatchHostName     bool          `mapstructure:"match_host_name" usage:"reuse a backend only for the client host name it was opened with"`
 	CleanTimeout      time.Duration `mapstructure:"clean_timeout" usage:"time for cleaning a backend that was given back, then it is closed"`
+	Procedures        Procedures    `mapstructure:"procedures" usage:"trust or pin: what transaction pooling takes of code it does not see"`
+	IdentityHold      time.Duration `mapstructure:"identity_hold" usage:"how long a backend waits after an INSERT for the client's next request, in transaction pooling (0: not at all)"`
 }
+
+// Procedures says how transaction pooling takes code that it does not see:
+// stored procedures and dynamic SQL.
+type Procedures string
+
+// The ways to take it.
+const (
+	ProceduresTrust Procedures = "trust" // it leaves no state of the client's behind
+	ProceduresPin   Procedures = "pin"   // it may: the client keeps its backend
+)
 
 // ErrorStyle says which number comes first in errors that the node makes.
 type ErrorStyle string

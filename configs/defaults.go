@@ -41,6 +41,8 @@ func base() *Config {
 			MaxParallelLogins: 8,
 			MatchAppName:      true,
 			CleanTimeout:      5 * time.Second,
+			Procedures:        ProceduresTrust,
+			IdentityHold:      10 * time.Millisecond,
 		},
 		Errors: Errors{Style: ErrorStyleSluice},
 		Log:    Log{Level: "info", Format: "text"},

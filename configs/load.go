@@ -87,7 +87,7 @@ func load(files []file, flags *pflag.FlagSet, ps *problems) (*Config, error) {
 	if err := ps.err(); err != nil {
 		return nil, err
 	}
-	c.Warnings = slices.Concat(warnings, unknownEnv(names), c.remarks(), c.notYet())
+	c.Warnings = slices.Concat(warnings, unknownEnv(names), c.remarks())
 	return c, nil
 }
 

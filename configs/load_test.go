@@ -49,8 +49,8 @@ func TestLoadProofOfConceptFiles(t *testing.T) {
 		c.Redis.HeartbeatInterval != 10*time.Second {
 		t.Errorf("values lost: %v", c)
 	}
-	if c.Proxy.Pooling != PoolingSession {
-		t.Errorf("pooling = %q, want what the node runs with", c.Proxy.Pooling)
+	if c.Proxy.Pooling != PoolingTransaction {
+		t.Errorf("pooling = %q, want what pinning_mode says", c.Proxy.Pooling)
 	}
 	b, _ := c.Bucket("bucket-002")
 	if b.Addr() != "sqlserver-bucket-2:1433" || b.MinIdle != 5 || b.MaxIdleTime != 5*time.Minute ||
@@ -58,7 +58,6 @@ func TestLoadProofOfConceptFiles(t *testing.T) {
 		t.Errorf("bucket-002 = %+v", b)
 	}
 	for _, part := range []string{
-		"proxy.pooling transaction is not in this version",
 		"redis.heartbeat_ttl has no meaning", "redis.password is not set", "limits.witnesses is not set", "gossip.secret_key is not set",
 		"fallback.local_limit_divisor has no meaning", "fallback.enabled has no meaning",
 		"proxy.session_timeout closes", "database tenant_db is in 3 buckets",
@@ -253,16 +252,6 @@ func TestLaterFileReplacesLists(t *testing.T) {
 	}
 	if !hasWarning(c, "b.yaml: the list buckets of a.yaml is replaced as a whole") {
 		t.Errorf("warnings %q", c.Warnings)
-	}
-}
-
-func TestNotYetWarnings(t *testing.T) {
-	if c := mustParse(t, oneBucket+"proxy: {pooling: transaction}\n"); !hasWarning(c, "proxy.pooling transaction is not in this version") {
-		t.Errorf("warnings %q", c.Warnings)
-	}
-	c := mustParse(t, oneBucket+"redis: {addr: 'r:6379'}\ngossip: {bind_port: 7000}\nlimits: {witnesses: [a, b, c]}\n")
-	if hasWarning(c, "not in this version") {
-		t.Errorf("warnings of what there is: %q", c.Warnings)
 	}
 }
 

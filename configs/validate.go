@@ -138,7 +138,7 @@ func (v *checker) proxy() {
 	v.positive("proxy.idle_timeout", p.IdleTimeout)
 	v.notNegative("proxy.queue_timeout", p.QueueTimeout, "no waiting")
 	v.count("proxy.max_queue_size", p.MaxQueueSize, "no limit")
-	oneOf(v, "proxy.pooling", p.Pooling, PoolingSession, PoolingTransaction)
+	oneOf(v, "proxy.pooling", p.Pooling, PoolingSession, PoolingTransaction, PoolingObserve)
 	v.notNegative("proxy.health_check_interval", p.HealthCheckInterval, "off")
 	v.positive("proxy.login_timeout", p.LoginTimeout)
 	v.count("proxy.max_client_connections", p.MaxClientConnections, "no limit")
@@ -177,6 +177,8 @@ func (v *checker) pool() {
 	v.count("pool.min_idle", p.MinIdle, "none")
 	v.atLeastOne("pool.max_parallel_logins", p.MaxParallelLogins)
 	v.positive("pool.clean_timeout", p.CleanTimeout)
+	oneOf(v, "pool.procedures", p.Procedures, ProceduresTrust, ProceduresPin)
+	v.notNegative("pool.identity_hold", p.IdentityHold, "not at all")
 	oneOf(v, "errors.style", v.c.Errors.Style, ErrorStyleSluice, ErrorStyleDrivers)
 }
 

@@ -31,6 +31,11 @@ func (n *Node) answered(a Answer) {
 	}
 	l.failures, l.next, l.lost, l.heard, l.replid = 0, 0, false, n.now, a.Reply.Replid
 	n.watchOpening(a.Reply)
+	if a.Reply.Status != Empty {
+		// The word of an operator was for a fleet that had no ledger yet. One
+		// that is missing later was lost, and others may hold what it knew.
+		n.p.Bootstrap = false
+	}
 	switch a.Reply.Status {
 	case Empty, Discont:
 		n.mustRecover(a.Reply)

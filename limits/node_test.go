@@ -276,3 +276,28 @@ func TestBucketNoLongerServed(t *testing.T) {
 		t.Errorf("served again, the node owns %d of 5", own)
 	}
 }
+
+// The word that there is no ledger yet is for the first look. A node that comes
+// back from a fence and finds the ledger gone waits like any other: its peers
+// may hold what it knew.
+func TestBootstrapIsForTheFirstLook(t *testing.T) {
+	p := rigParams()
+	r := joined(t, 0, p, 4)
+	r.use(0, 0)
+	r.up = false
+	r.wait(p.Hold + time.Second)
+	r.use(0, 0)
+	if r.n.session != "a#1/2" {
+		t.Fatalf("session %s, want the second one", r.n.session)
+	}
+	r.l, r.replid, r.up = NewLedger(), "r2", true
+	r.fail()
+	r.wait(p.Hold - 2*time.Second)
+	if r.l.open || r.book() != nil && r.book().own != 0 {
+		t.Fatalf("the ledger is open again after less than the hold time, the node owns %d", r.book().own)
+	}
+	r.wait(p.Hold)
+	if !r.l.open || r.book().own != 4 {
+		t.Errorf("later the ledger is open: %t, and the node owns %d", r.l.open, r.book().own)
+	}
+}

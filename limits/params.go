@@ -26,8 +26,9 @@ type Params struct {
 	Lag time.Duration
 	// Witnesses are the instance ids that keep promises: none, 1, 3 or 5.
 	Witnesses []string
-	// Bootstrap makes the node create a ledger at once where none is. It is an
-	// operator's word that no other node holds anything.
+	// Bootstrap makes the node create a ledger at once where it finds none when
+	// it first looks. It is an operator's word that no other node holds
+	// anything; once a ledger was seen it has no meaning any more.
 	Bootstrap bool
 }
 

@@ -141,7 +141,7 @@ func (s *state) rest(c *backend.Conn, now time.Time) []effect {
 	}
 	c.IdleSince = now
 	s.idle.put(c)
-	s.rested(c.Key)
+	s.rested(&c.Key)
 	return s.offer()
 }
 

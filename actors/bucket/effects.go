@@ -115,7 +115,7 @@ func (g *Governor) grant(c *actor.Context[Msg], e doGrant) []effect {
 		e.req.cancel()
 		return g.state.release(l.session, l.ID, how, now)
 	}
-	if l.Warm && l.Conn.Key.Shared {
+	if l.Warm && e.req.Login != nil {
 		g.state.vault.keep(e.req)
 	}
 	e.req.Login = nil // with the password, which nobody needs any more

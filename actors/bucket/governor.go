@@ -107,14 +107,27 @@ func (g *Governor) Stopped(reason error) {
 	}
 }
 
-// Receive implements actor.Actor.
+// Receive implements actor.Actor. What comes most often has a way of its own:
+// the frame of receive is too large for the stack that a turn begins with.
 func (g *Governor) Receive(c *actor.Context[Msg], m Msg) {
-	now := time.Now()
+	ticked := false
 	switch m := m.(type) {
 	case Acquire:
-		g.acquire(c, m, now)
+		g.acquire(c, &m, time.Now())
 	case Release:
-		g.release(c, m, now)
+		g.release(c, &m, time.Now())
+	default:
+		ticked = g.receive(c, m)
+	}
+	g.endTurn(ticked)
+	if g.state.closed && g.state.open == 0 && g.state.waiting == 0 {
+		c.Stop(nil)
+	}
+}
+
+func (g *Governor) receive(c *actor.Context[Msg], m Msg) (ticked bool) {
+	now := time.Now()
+	switch m := m.(type) {
 	case Withdraw:
 		g.run(c, g.state.withdraw(m.Request))
 	case dialed:
@@ -170,12 +183,9 @@ func (g *Governor) Receive(c *actor.Context[Msg], m Msg) {
 	case tick:
 		g.run(c, g.state.tick(now, g.cfg.Warm != nil))
 		c.After(tickEvery, tick{})
+		return true
 	}
-	_, ticked := m.(tick)
-	g.endTurn(ticked)
-	if g.state.closed && g.state.open == 0 && g.state.waiting == 0 {
-		c.Stop(nil)
-	}
+	return false
 }
 
 // endTurn shows the state that a turn has left.
@@ -200,7 +210,7 @@ func (g *Governor) answer(c *actor.Context[Msg], e effect) {
 	g.run(c, []effect{e})
 }
 
-func (g *Governor) acquire(c *actor.Context[Msg], m Acquire, now time.Time) {
+func (g *Governor) acquire(c *actor.Context[Msg], m *Acquire, now time.Time) {
 	r := m.Request
 	r.arrived, r.deadline, r.reply, r.died = now, now.Add(g.cfg.Queue.Timeout), m.Reply, m.Died
 	id := r.Session
@@ -208,7 +218,7 @@ func (g *Governor) acquire(c *actor.Context[Msg], m Acquire, now time.Time) {
 	g.run(c, g.state.acquire(r, now))
 }
 
-func (g *Governor) release(c *actor.Context[Msg], m Release, now time.Time) {
+func (g *Governor) release(c *actor.Context[Msg], m *Release, now time.Time) {
 	if m.Lease.request.cancel != nil {
 		m.Lease.request.cancel()
 	}

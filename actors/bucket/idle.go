@@ -7,33 +7,51 @@ import (
 )
 
 // idleSet holds idle connections: last in, first out for each key, and in the
-// order of their idle time over all.
+// order of their idle time over all. Keys are large: they are passed by
+// reference and looked up as seldom as can be.
 type idleSet struct {
-	byKey map[backend.Key][]*backend.Conn
+	byKey map[backend.Key]*idleStack
 	n     int
 }
 
-func newIdleSet() idleSet { return idleSet{byKey: map[backend.Key][]*backend.Conn{}} }
+// idleStack holds the connections of one key. An empty one stays until purge:
+// its next connection is likely to come back soon.
+type idleStack struct{ conns []*backend.Conn }
 
-func (i *idleSet) len() int               { return i.n }
-func (i *idleSet) has(k backend.Key) bool { return len(i.byKey[k]) > 0 }
+func newIdleSet() idleSet { return idleSet{byKey: map[backend.Key]*idleStack{}} }
+
+func (i *idleSet) len() int { return i.n }
+
+func (i *idleSet) has(k *backend.Key) bool {
+	s := i.byKey[*k]
+	return s != nil && len(s.conns) > 0
+}
 
 // put keeps each stack in the order of IdleSince: a connection that comes back
 // from a health check goes where it was.
 func (i *idleSet) put(c *backend.Conn) {
-	stack := i.byKey[c.Key]
-	at := len(stack)
-	for at > 0 && stack[at-1].IdleSince.After(c.IdleSince) {
+	s := i.byKey[c.Key]
+	if s == nil {
+		s = &idleStack{}
+		i.byKey[c.Key] = s
+	}
+	at := len(s.conns)
+	for at > 0 && s.conns[at-1].IdleSince.After(c.IdleSince) {
 		at--
 	}
-	i.byKey[c.Key] = slices.Insert(stack, at, c)
+	s.conns = slices.Insert(s.conns, at, c)
 	i.n++
 }
 
-func (i *idleSet) take(k backend.Key) *backend.Conn {
-	stack := i.byKey[k]
-	c := stack[len(stack)-1]
-	i.remove(c)
+func (i *idleSet) take(k *backend.Key) *backend.Conn {
+	s := i.byKey[*k]
+	return i.takeAt(s, len(s.conns)-1)
+}
+
+func (i *idleSet) takeAt(s *idleStack, at int) *backend.Conn {
+	c := s.conns[at]
+	s.conns = slices.Delete(s.conns, at, at+1)
+	i.n--
 	return c
 }
 
@@ -43,64 +61,66 @@ const searched = 32
 // takeFor is take with a choice for requests that have one: the connection that
 // the session had last, else the latest that has its settings, else the latest.
 func (i *idleSet) takeFor(r *Request) *backend.Conn {
-	stack := i.byKey[r.Key]
-	top := len(stack) - 1
+	s := i.byKey[r.Key]
+	top := len(s.conns) - 1
+	if !r.Trusted {
+		return i.takeAt(s, top)
+	}
 	best := -1
-	if r.Trusted {
-		for at := top; at >= max(0, top-searched+1); at-- {
-			c := &stack[at].Session
-			if c.Owner == uint64(r.Session) {
-				best = at
-				break
-			}
-			if best < 0 && c.Print == r.Print {
-				best = at
-			}
+	for at := top; at >= max(0, top-searched+1); at-- {
+		c := &s.conns[at].Session
+		if c.Owner == uint64(r.Session) {
+			best = at
+			break
+		}
+		if best < 0 && c.Print == r.Print {
+			best = at
 		}
 	}
 	if best < 0 {
 		best = top
 	}
-	c := stack[best]
-	i.remove(c)
-	return c
+	return i.takeAt(s, best)
 }
 
 // takeOldest takes the connection that has been idle longest. Each stack has
 // its oldest at the bottom, so only the bottoms are compared.
 func (i *idleSet) takeOldest() *backend.Conn {
-	var oldest *backend.Conn
-	for _, stack := range i.byKey {
-		if c := stack[0]; oldest == nil || c.IdleSince.Before(oldest.IdleSince) {
-			oldest = c
+	var in *idleStack
+	for _, s := range i.byKey {
+		if len(s.conns) > 0 && (in == nil || s.conns[0].IdleSince.Before(in.conns[0].IdleSince)) {
+			in = s
 		}
 	}
-	i.remove(oldest)
-	return oldest
+	return i.takeAt(in, 0)
 }
 
 func (i *idleSet) remove(c *backend.Conn) bool {
-	stack := i.byKey[c.Key]
-	// Taken from the top mostly.
-	for at := len(stack) - 1; at >= 0; at-- {
-		if stack[at] == c {
-			stack = slices.Delete(stack, at, at+1)
-			if len(stack) == 0 {
-				delete(i.byKey, c.Key)
-			} else {
-				i.byKey[c.Key] = stack
-			}
-			i.n--
-			return true
+	s := i.byKey[c.Key]
+	if s == nil {
+		return false
+	}
+	at := slices.Index(s.conns, c)
+	if at < 0 {
+		return false
+	}
+	i.takeAt(s, at)
+	return true
+}
+
+// purge drops the stacks that are empty.
+func (i *idleSet) purge() {
+	for k, s := range i.byKey {
+		if len(s.conns) == 0 {
+			delete(i.byKey, k)
 		}
 	}
-	return false
 }
 
 func (i *idleSet) oldestFirst() []*backend.Conn {
 	all := make([]*backend.Conn, 0, i.n)
-	for _, stack := range i.byKey {
-		all = append(all, stack...)
+	for _, s := range i.byKey {
+		all = append(all, s.conns...)
 	}
 	slices.SortFunc(all, func(a, b *backend.Conn) int { return a.IdleSince.Compare(b.IdleSince) })
 	return all

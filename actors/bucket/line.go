@@ -23,24 +23,35 @@ type line struct {
 // rested notes that a connection of key k is idle while requests wait. Should
 // the one at the head have to wait for other backend logins to end, one
 // further back may be able to use it.
-func (l *line) rested(k backend.Key) {
-	if l.waiting > 0 && !slices.Contains(l.fresh, k) {
-		l.fresh = append(l.fresh, k)
+func (l *line) rested(k *backend.Key) {
+	if l.waiting > 0 && !l.isFresh(k) {
+		l.fresh = append(l.fresh, *k)
 	}
+}
+
+// isFresh compares in place: a copy of a key would make the frame of every
+// caller large.
+func (l *line) isFresh(k *backend.Key) bool {
+	for i := range l.fresh {
+		if l.fresh[i] == *k {
+			return true
+		}
+	}
+	return false
 }
 
 // restedStill is rested for the key of an offer that may not have been the
 // last one to make for it. k may be nil.
 func (s *state) restedStill(k *backend.Key) {
-	if k != nil && s.idle.has(*k) {
-		s.rested(*k)
+	if k != nil && s.idle.has(k) {
+		s.rested(k)
 	}
 }
 
 // claimed tells whether those who wait are still to be asked if they can use
 // the idle connections of key k.
-func (l *line) claimed(k backend.Key) bool {
-	return l.forKey != nil && *l.forKey == k || slices.Contains(l.fresh, k)
+func (l *line) claimed(k *backend.Key) bool {
+	return l.forKey != nil && *l.forKey == *k || l.isFresh(k)
 }
 
 // answered notes the end of an offer. It returns the key it was for, and
@@ -86,7 +97,7 @@ func (s *state) offer() []effect {
 	for free && len(s.fresh) > 0 {
 		k := s.fresh[0]
 		s.fresh = s.fresh[1:]
-		if c, known := s.creds[k.User]; (known || k.Shared) && s.idle.has(k) {
+		if c, known := s.creds[k.User]; (known || k.Shared) && s.idle.has(&k) {
 			s.offered, s.forKey = true, &k
 			return []effect{doOffer{&k, c.digest}}
 		}

@@ -84,7 +84,10 @@ func (g *Governor) Inspect() any {
 		if len(info.Pools) == maxPoolInfos {
 			break
 		}
-		info.Pools = append(info.Pools, PoolInfo{k.User, k.Database, k.AppName, k.Version.String(), len(stack), time.Since(stack[0].IdleSince)})
+		if len(stack.conns) == 0 {
+			continue
+		}
+		info.Pools = append(info.Pools, PoolInfo{k.User, k.Database, k.AppName, k.Version.String(), len(stack.conns), time.Since(stack.conns[0].IdleSince)})
 	}
 	return info
 }

@@ -29,14 +29,14 @@ func (s *state) acquire(r *Request, now time.Time) []effect {
 	if out := s.answer(r, now); out != nil {
 		return out
 	}
-	if s.waiting == 0 || s.open < s.limit() && s.warmFits(r, now) && !s.claimed(r.Key) {
+	if s.waiting == 0 || s.open < s.limit() && s.warmFits(r, now) && !s.claimed(&r.Key) {
 		if out, ok := s.serve(r, now); ok {
 			return out
 		}
 	}
 	out := s.enqueue(r, false)
 	if s.warmFits(r, now) {
-		s.rested(r.Key)
+		s.rested(&r.Key)
 	}
 	return append(out, s.offer()...)
 }
@@ -52,7 +52,7 @@ func (s *state) proven(r *Request, now time.Time) bool {
 }
 
 func (s *state) warmFits(r *Request, now time.Time) bool {
-	return !r.Dedicated && s.idle.has(r.Key) && s.proven(r, now)
+	return !r.Dedicated && s.idle.has(&r.Key) && s.proven(r, now)
 }
 
 // serve gives r a warm connection, or starts to open one for it, evicting the

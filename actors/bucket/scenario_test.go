@@ -3,6 +3,7 @@ package bucket
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -103,7 +104,7 @@ type script struct {
 
 var errWords = map[string]error{"dial": errDial, "password": errPassword, "database": errDatabase, "timeout": errors.New("timeout"), "clean": errors.New("not reset"), "lost": errLost}
 
-var giveBacks = map[string]GiveBack{"unused": Unused, "used": Used, "broken": Broken, "gone": Gone}
+var giveBacks = map[string]GiveBack{"unused": Unused, "used": Used, "broken": Broken, "gone": Gone, "known": Known}
 
 // message gives one message to the state. args are its name, what it is about,
 // and options as name=value.
@@ -134,6 +135,18 @@ func (s *script) message(args []string) ([]effect, error) {
 		user, db, _ := strings.Cut(opt["key"], "/")
 		r = request(actor.ID(id), user, db, opt["pass"])
 		r.Dedicated = opt["dedicated"] != ""
+		if opt["shared"] != "" {
+			r.Key.Shared = true
+			r.AnswerOnly = opt["shared"] == "login"
+			if r.Trusted = opt["shared"] == "request"; r.Trusted {
+				r.Login = nil
+			}
+			print, err := strconv.Atoi(cmp.Or(opt["print"], "0"))
+			if err != nil {
+				return nil, err
+			}
+			r.Print = uint64(print)
+		}
 		r.arrived = s.now
 		s.requests[about], s.names[r] = r, about
 		return st.acquire(r, s.now), nil
@@ -223,7 +236,13 @@ func (s *script) ofRequest(words []string, r *Request, opt map[string]string, er
 		return st.down(r.Session, s.now), nil
 	case "deadOnGrant":
 		return st.deadOnGrant(st.leases[r.Session], s.now), nil
+	case "withdraw":
+		return st.withdraw(r), nil
 	case "release":
+		if c := st.leases[r.Session]; c != nil && c.Conn != nil && words[2] == "known" {
+			c.Conn.Session.Owner = uint64(r.Session)
+			c.Conn.Session.Print = r.Print
+		}
 		how, ok := giveBacks[words[2]]
 		if !ok {
 			return nil, fmt.Errorf("release how?")
@@ -286,6 +305,7 @@ func (s *script) opened(k backend.Key, err error) *backend.Conn {
 		return nil
 	}
 	c := newConn(k, s.now)
+	c.Answer = &backend.Answer{}
 	name := fmt.Sprintf("c%d", len(s.conns)+1)
 	s.conns[name], s.names[c] = c, name
 	return c
@@ -304,6 +324,8 @@ func (s *script) effect(e effect) string {
 			conn = s.names[l.Conn]
 		}
 		return fmt.Sprintf("grant %s %s %s lease=%d waited=%v", s.names[e.req], conn, how, l.ID, l.Waited)
+	case doAnswer:
+		return "answer the login of " + s.names[e.req]
 	case doRefuse:
 		return fmt.Sprintf("refuse %s: %v", s.names[e.req], e.err)
 	case doDial:

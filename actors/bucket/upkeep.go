@@ -27,6 +27,7 @@ func (s *state) tick(now time.Time, canWarm bool) []effect {
 		s.warmUps++
 		out = append(out, s.dial(nil))
 	}
+	s.idle.purge()
 	for user, c := range s.creds {
 		if now.Sub(c.verified) >= s.set.ReverifyAfter {
 			delete(s.creds, user)
@@ -69,8 +70,8 @@ func (s *state) closeIdle(why string) []effect {
 // closeIdleOf closes the idle connections of one key.
 func (s *state) closeIdleOf(key backend.Key, why string) []effect {
 	var out []effect
-	for s.idle.has(key) {
-		out = append(out, s.close(s.idle.take(key), why))
+	for s.idle.has(&key) {
+		out = append(out, s.close(s.idle.take(&key), why))
 	}
 	return out
 }

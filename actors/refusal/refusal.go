@@ -33,6 +33,7 @@ const (
 	Killed             Cause = 50014 // ended by an operator
 	Protocol           Cause = 50015 // the client broke the protocol
 	SlotLost           Cause = 50016 // the node's right to the connection has ended
+	StrayTransaction   Cause = 50017 // a request names a transaction that its session has not open
 )
 
 // Numbers that SQL Server itself uses and drivers know.
@@ -98,6 +99,8 @@ func (c Cause) Describe() Info {
 		return Info{"protocol", 20, 0, "the client broke the TDS protocol", true}
 	case SlotLost:
 		return Info{"slot_lost", 20, unavailable, "this node may no longer use its connections: it lost touch with the fleet's ledger", true}
+	case StrayTransaction:
+		return Info{"stray_transaction", 16, 0, "the request belongs to a transaction that is not open in this session", false}
 	}
 	return Info{"internal", 16, 0, "internal error", true}
 }
@@ -105,7 +108,7 @@ func (c Cause) Describe() Info {
 // All returns every cause in the order of its number.
 func All() []Cause {
 	var all []Cause
-	for c := Internal; c <= SlotLost; c++ {
+	for c := Internal; c <= StrayTransaction; c++ {
 		all = append(all, c)
 	}
 	return all

@@ -58,6 +58,11 @@ type Bucket struct {
 	Governor           bucket.Ref
 	Username, Password string // for mapped logins without credentials of their own
 	Metrics            *BucketMetrics
+	// Sharing makes sessions of pooled logins take backends request by request;
+	// nil: each has its own until it ends.
+	Sharing *Sharing
+	// Observing counts what transaction pooling would pin; nil: nobody asks.
+	Observing *Observing
 }
 
 // Counter and Summary are what sessions need of a metrics library.

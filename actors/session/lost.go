@@ -95,6 +95,10 @@ func (p *port) clientLost(err error) {
 	if errors.Is(err, io.EOF) {
 		err = nil // hung up between messages, as clients do
 	}
+	if p.mx != nil {
+		p.muxClientLost(err)
+		return
+	}
 	p.mu.Lock()
 	ph := p.phase
 	if ph == phaseDone {

@@ -94,6 +94,7 @@ type setup struct {
 	password       string
 	style          refusal.Style
 	bucket         func(*bucket.Config)
+	sharing        *Sharing
 }
 
 // startNode serves the bucket "b1", whose server is at address; logins to the
@@ -151,7 +152,7 @@ func startNode(t testing.TB, address string, change func(*setup)) *node {
 			return "b1"
 		},
 		Mapping: o.mapping, SessionTimeout: o.sessionTimeout,
-		Buckets: map[string]*Bucket{"b1": {ID: "b1", Governor: governor, Username: o.username, Password: o.password, Metrics: bm}},
+		Buckets: map[string]*Bucket{"b1": {ID: "b1", Governor: governor, Username: o.username, Password: o.password, Metrics: bm, Sharing: o.sharing}},
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -50,6 +50,8 @@ type port struct {
 	lease   *bucket.Lease
 	hello   *tds.Login7   // until the login is answered
 	backend *backend.Conn // the server's side, from the lease or dialled within it
+	mx      *muxed        // in transaction pooling, else nil
+	watched *observed     // where pooling by session is watched, else nil
 
 	mu        sync.Mutex
 	phase     phase
@@ -125,6 +127,8 @@ func (p *port) clientPacket(h tds.Header, packet []byte) bool {
 	case p.phase == phaseLoginRelay && (h.Type == tds.PacketSSPI || h.Type == tds.PacketFedAuthToken):
 		p.mu.Unlock()
 		return p.forward(h) == nil
+	case p.mx != nil && p.phase != phaseLogin:
+		return p.muxPacket(h)
 	case h.Type == tds.PacketAttention && (p.phase == phaseIdle || p.phase == phaseBusy):
 		return p.clientAttention(h, packet)
 	case p.phase == phaseIdle && h.Type.IsRequest():
@@ -180,6 +184,9 @@ func (p *port) clientAttention(h tds.Header, packet []byte) bool {
 // lock free.
 func (p *port) noteRequest(h tds.Header, packet []byte) {
 	p.requests.Add(1)
+	if p.watched != nil {
+		p.watched.request(p, h, packet)
+	}
 	if h.Type == tds.PacketBulkLoad {
 		return
 	}
@@ -225,6 +232,9 @@ func (p *port) forward(h tds.Header) error {
 			}
 			n += next.Length
 			eom = next.EOM()
+		}
+		if p.watched != nil {
+			p.watched.passed(p.client.buffered()[:n])
 		}
 		if err := p.server.send(p.client.buffered()[:n]); err != nil {
 			p.unwritable(eom, err)
@@ -274,6 +284,10 @@ func (p *port) end(how bucket.GiveBack, err error) {
 		p.timer.Stop()
 	}
 	p.stopDozing()
+	var shared *bucket.Lease
+	if p.mx != nil {
+		shared, how = p.muxEnded(how)
+	}
 	own := p.backend
 	if p.lease != nil && p.lease.Conn != nil {
 		own = nil // the bucket's to clean or close
@@ -284,6 +298,7 @@ func (p *port) end(how bucket.GiveBack, err error) {
 		p.farewell = &last
 	}
 	p.mu.Unlock()
+	p.release(shared, how)
 	p.closeClient()
 	if waits {
 		return // its slot is not free before its socket is closed

@@ -109,7 +109,10 @@ func (p *port) interrupt(cause error) {
 	if p.cause == nil {
 		p.cause = cause
 	}
-	if p.phase == phaseBusy {
+	if p.mx != nil {
+		p.mx.interrupted()
+	}
+	if p.phase == phaseBusy && p.backend != nil {
 		// Whoever is passing a request on may be blocked by a server that does
 		// not read.
 		_ = p.backend.Net.SetWriteDeadline(time.Now().Add(p.env.CleanTimeout))
@@ -126,6 +129,10 @@ func (p *port) abandon(reason error) {
 	p.mu.Lock()
 	if reason != nil {
 		p.cause = reason
+	}
+	if p.mx != nil {
+		p.mx.stopped = true
+		p.mx.asked.wake()
 	}
 	var own *backend.Conn
 	if !p.ended && (p.lease == nil || p.lease.Conn == nil) {

@@ -109,6 +109,10 @@ func (s *Session) do(c *actor.Context[Msg], e effect) {
 		} else {
 			s.port.goServe(func() { s.port.serve(e.lease) })
 		}
+	case doServeShared:
+		s.port.goServe(func() { s.port.serveShared(e.answer) })
+	case doSharedDied:
+		s.port.goServe(func() { s.port.muxBackendDied(e.lease) })
 	case doRefuse:
 		s.port.goServe(func() { s.port.refuse(e.err) })
 	case doRelease:
@@ -159,6 +163,13 @@ func (s *Session) acquire(c *actor.Context[Msg], l *tds.Login7) {
 	if pooled {
 		req.Digest = s.env.Credentials.Digest(id, send.UserName, send.Password)
 		l.Password = "" // the request has it; a login that is relayed needs it itself
+		if b.Sharing != nil {
+			req.Key.Shared, req.AnswerOnly = true, true
+			s.state.shared = true
+			s.port.share(b.Sharing, req.Key, req.Digest)
+		} else if b.Observing != nil {
+			s.port.observe(b.Observing, l.AppName)
+		}
 	} else {
 		s.env.Log.Debug("login gets a connection of its own", "why", why, "user", l.UserName, "bucket", id)
 	}
@@ -188,7 +199,7 @@ func (s *Session) logEnd(err error) {
 		level = slog.LevelInfo
 		if refused := (*backend.LoginError)(nil); errors.As(err, &refused) {
 			text = "login refused by the server"
-		} else if s.state.lease == nil {
+		} else if s.state.lease == nil && !s.state.shared {
 			text = "client was dropped before it was served"
 		}
 	}
@@ -226,6 +237,11 @@ type Info struct {
 	Requests   uint64        `json:"requests"`
 	InTx       bool          `json:"in_transaction"`
 	Age        time.Duration `json:"age_ns"`
+	// Pooling is "transaction" where backends are taken request by request. Then
+	// Request says where one is, and Pins why the session keeps its backend.
+	Pooling string    `json:"pooling,omitempty"`
+	Request string    `json:"request,omitempty"`
+	Pins    []PinInfo `json:"pins,omitempty"`
 }
 
 // BucketID is the bucket the session belongs to, "" before its login is routed.
@@ -244,7 +260,12 @@ func (s *Session) Inspect() any {
 	if p.bucket != nil {
 		i.Bucket = p.bucket.ID
 	}
-	if l := s.state.lease; l != nil {
+	l := s.state.lease
+	if x := p.mx; x != nil {
+		i.Pooling, i.Request, i.Pins = "transaction", x.core.stage.String(), x.pinInfos()
+		l = p.lease
+	}
+	if l != nil {
 		i.Warm, i.Waited = l.Warm, l.Waited
 		if l.Conn != nil {
 			i.BackendPID = l.Conn.SPID

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"sluice/actors/backend"
 	"sluice/actors/bucket"
 	"sluice/actors/refusal"
 )
@@ -11,6 +12,7 @@ type state struct {
 	stage    stage
 	lease    *bucket.Lease
 	ending   bool // the port was told to end, or has ended
+	shared   bool // transaction pooling: backends are the port's, request by request
 	draining bool
 	drainFor refusal.Cause // 0 is a drain of the node
 }
@@ -34,19 +36,24 @@ type effect interface{ effect() }
 type (
 	doAcquire struct{ login *loggedIn } // route, check, and ask the bucket
 	doServe   struct{ lease *bucket.Lease }
-	doRefuse  struct{ err error }
-	doRelease struct {
+	// doServeShared answers the login, which has taken no backend or given it back.
+	doServeShared struct{ answer *backend.Answer }
+	doRefuse      struct{ err error }
+	doRelease     struct {
 		lease *bucket.Lease
 		how   bucket.GiveBack
 	}
 	doEndPort     struct{ cause error }         // close the client now
 	doDrainPort   struct{ cause refusal.Cause } // close the client when it is idle
 	doBackendDied struct{}                      // close the client unless a response will tell it
+	doSharedDied  struct{ lease *bucket.Lease } // the port knows if it still matters
 	doStop        struct{ reason error }
 )
 
 func (doAcquire) effect()     {}
 func (doServe) effect()       {}
+func (doServeShared) effect() {}
+func (doSharedDied) effect()  {}
 func (doRefuse) effect()      {}
 func (doRelease) effect()     {}
 func (doEndPort) effect()     {}
@@ -68,6 +75,9 @@ func (s *state) step(m Msg) []effect {
 	case portEnded:
 		return s.portEnded(m)
 	case backendDied:
+		if s.shared && s.stage == stageServing && !s.ending {
+			return []effect{doSharedDied(m)}
+		}
 		if s.stage == stageServing && s.lease == m.lease && !s.ending {
 			return []effect{doBackendDied{}}
 		}
@@ -107,8 +117,17 @@ func (s *state) granted(m granted) []effect {
 		s.stage = stageServing // the port ends it, having told the client
 		return []effect{doRefuse{m.Err}}
 	}
-	s.stage, s.lease = stageServing, l
-	out := []effect{doServe{l}}
+	s.stage = stageServing
+	var out []effect
+	switch {
+	case s.shared && l != nil:
+		out = []effect{doRelease{l, bucket.Unused}, doServeShared{l.Conn.Answer}}
+	case s.shared:
+		out = []effect{doServeShared{m.Answer}}
+	default:
+		s.lease = l
+		out = []effect{doServe{l}}
+	}
 	if s.draining {
 		out = append(out, doDrainPort{s.drainFor})
 	}

@@ -177,7 +177,7 @@ func (n *node) ready(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "draining", http.StatusServiceUnavailable)
 		return
 	}
-	if n.listener == nil {
+	if !n.open.Load() {
 		http.Error(w, "starting", http.StatusServiceUnavailable)
 		return
 	}

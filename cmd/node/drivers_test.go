@@ -17,7 +17,13 @@ import (
 // Real drivers must see through a node what they see without one. The suites
 // are in scripts/drivers; each runs against the embedded server directly, then
 // through a node in front of it, and the results are compared line by line.
-func TestDriversSeeNoDifference(t *testing.T) {
+func TestDriversSeeNoDifference(t *testing.T) { driversSeeNoDifference(t, configs.PoolingSession) }
+
+func TestDriversSeeNoDifferencePoolingByTransaction(t *testing.T) {
+	driversSeeNoDifference(t, configs.PoolingTransaction)
+}
+
+func driversSeeNoDifference(t *testing.T, pooling configs.PoolingMode) {
 	python := driversPython(t)
 	certFile, keyFile := certificateFiles(t)
 	for _, suite := range driverSuites(python) {
@@ -32,7 +38,7 @@ func TestDriversSeeNoDifference(t *testing.T) {
 				Logins: map[string]sandbox.Login{testUser: {Password: testPassword}, "second": {Password: "Other!456", Database: "app2"}},
 			})
 			c := testConfig(bucketFor("bucket-001", s, 60, "app1", "app2", "master"))
-			c.DefaultBucket = "bucket-001"
+			c.DefaultBucket, c.Proxy.Pooling = "bucket-001", pooling
 			c.TLS.CertFile, c.TLS.KeyFile = certFile, keyFile
 			c.BackendTLS.Mode = configs.BackendTLSVerifyFull
 			c.BackendTLS.CAFile, c.BackendTLS.ServerName = certFile, "localhost"

@@ -148,17 +148,32 @@ func limitsChanged(d configs.Diff) bool {
 	return slices.ContainsFunc(d.Changed, func(c configs.BucketChange) bool { return c.Limit })
 }
 
-// retire takes a bucket's slots back when its governor, which was told to
-// shut, has closed all connections.
-func (f *fleet) retire(id string, g bucket.Ref) {
+// hire makes g the governor of a bucket's slots until it ends. One that was
+// told to shut has closed all connections then; of one that crashed the logins
+// that were called off may take a moment longer. crashed tells which it was.
+func (f *fleet) hire(id string, g bucket.Ref, crashed func() bool) {
+	f.slots.Hire(id, g)
 	f.watch.Go(func() {
 		select {
 		case <-g.Done():
-			f.slots.Fire(id, g)
 		case <-f.keeper.Done():
+			return
 		}
+		if crashed() {
+			t := time.NewTimer(afterCrash)
+			defer t.Stop()
+			select {
+			case <-t.C:
+			case <-f.keeper.Done():
+				return
+			}
+		}
+		f.slots.Fire(id, g)
 	})
 }
+
+// afterCrash is within what the sockets of a crashed governor are closed.
+const afterCrash = 2 * time.Second
 
 // describe is where the limits are kept, for the log.
 func (f *fleet) describe() string {
@@ -389,43 +404,4 @@ func (f *fleet) close() {
 	if f.state != nil {
 		f.state.close()
 	}
-}
-
-// problems lists what an operator should know of the fleet.
-func (f *fleet) problems() []string {
-	v := f.slots.View()
-	out := slices.Clone(v.Conflicts)
-	if v.Mute {
-		out = append(out, fmt.Sprintf("another process that is alive has the name %s: neither witnesses until one of them is gone", f.self.Name()))
-	}
-	if g := f.gossip.Load(); g != nil {
-		for _, p := range g.Problems() {
-			out = append(out, p.Text)
-		}
-	}
-	if l := f.links.Load(); l != nil {
-		for _, p := range l.Problems() {
-			out = append(out, p.Text)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// serving tells whether the node may have backend connections, or can expect
-// to soon.
-func (f *fleet) serving() bool {
-	if f.alone {
-		return true // its ledger is in its own memory
-	}
-	v := f.slots.View()
-	if v.Phase == "inside" && v.Settled {
-		return true
-	}
-	for _, b := range v.Buckets {
-		if b.Entitled > 0 {
-			return true
-		}
-	}
-	return false
 }

@@ -13,16 +13,26 @@ import (
 func TestFleetThroughAnOutageOfRedis(t *testing.T) {
 	const limit, most = 20, 19 // 95 %
 	r := newFleetRig(t, limit, nodeNames(3)...)
-	r.hold, r.loan = borrowHold, borrowLoan
+	r.hold, r.loan, r.heartbeat = borrowHold, borrowLoan, borrowBeat
 	r.startAll(nodeNames(3)...)
 	l := r.traffic("WAITFOR DELAY '00:00:00.300'")
 	stop := l.run(30, -1)
 
-	took := within(t, 20*time.Second, "one node uses the whole limit", func() bool { return r.nodes[0].inUse() >= most })
+	took := within(t, 30*time.Second, "one node uses the whole limit", func() bool { return r.nodes[0].inUse() >= most })
 	t.Logf("Redis up: 95 %% in use on one node after %v", took)
+	// What the ledger was being asked to make another's is nobody's to use until
+	// it answers, so it is not stopped in the middle of that.
+	within(t, 30*time.Second, "nothing is borrowed", func() bool {
+		for _, n := range r.nodes {
+			if b := n.bucketView(); b.Borrowed+b.Lent > 0 {
+				return false
+			}
+		}
+		return r.nodes[0].inUse() >= most
+	})
 
 	r.redis.Stop(false)
-	within(t, 20*time.Second, "all nodes miss the ledger", func() bool {
+	within(t, 30*time.Second, "all nodes miss the ledger", func() bool {
 		for _, n := range r.nodes {
 			if n.fleet.slots.View().Ledger != "unreachable" {
 				return false
@@ -31,14 +41,12 @@ func TestFleetThroughAnOutageOfRedis(t *testing.T) {
 		return true
 	})
 	l.hot.Store(1)
-	took = within(t, 20*time.Second, "another node uses the whole limit", func() bool { return r.nodes[1].inUse() >= most })
+	took = within(t, 30*time.Second, "another node uses the whole limit", func() bool { return r.nodes[1].inUse() >= most })
 	t.Logf("Redis down: 95 %% in use on another node after %v", took)
 	if code, h := r.nodes[1].health(t); code != http.StatusOK || h.Status != "degraded" || h.Ledger != "unreachable" {
 		t.Errorf("without Redis /health says %d, %s, ledger %s", code, h.Status, h.Ledger)
 	}
-	if b := r.nodes[1].bucketView(); b.Borrowed == 0 {
-		t.Error("nothing is borrowed")
-	}
+	eventually(t, "it shows that it borrows", func() bool { return r.nodes[1].bucketView().Borrowed > 0 })
 
 	if err := r.redis.Restart(false); err != nil {
 		t.Fatal(err)
@@ -52,7 +60,7 @@ func TestFleetThroughAnOutageOfRedis(t *testing.T) {
 		return true
 	})
 	t.Logf("Redis back, empty: normal after %v", took)
-	took = within(t, 20*time.Second, "the whole limit is in use", func() bool { return r.nodes[1].inUse() >= most })
+	took = within(t, 30*time.Second, "the whole limit is in use", func() bool { return r.nodes[1].inUse() >= most })
 	t.Logf("and 95 %% in use after another %v; %d requests served", took, l.served.Load())
 	stop()
 	if n := l.failed.Load(); n > 0 {
@@ -67,13 +75,13 @@ func TestFleetThroughAnOutageOfRedis(t *testing.T) {
 func leaveUnderLoad(t *testing.T, r *fleetRig, l *traffic) {
 	first, second := r.nodes[0], r.nodes[1]
 	stopFirst, stopSecond := l.run(30, 0), l.run(30, 1)
-	within(t, 20*time.Second, "two nodes share the slots", func() bool { return first.inUse() >= 8 && second.inUse() >= 8 })
+	within(t, 30*time.Second, "two nodes share the slots", func() bool { return first.inUse() >= 8 && second.inUse() >= 8 })
 	before := l.failed.Load()
 	go stopFirst() // its clients stay away, as a load balancer would have it
 	start := time.Now()
 	done := make(chan struct{})
 	go func() { defer close(done); first.end(first.drain) }()
-	within(t, 20*time.Second, "the other node has all slots", func() bool { return second.inUse() >= 19 })
+	within(t, 30*time.Second, "the other node has all slots", func() bool { return second.inUse() >= 19 })
 	t.Logf("slots of a node that left are in use elsewhere after %v", time.Since(start))
 	select {
 	case <-done:
@@ -85,7 +93,7 @@ func leaveUnderLoad(t *testing.T, r *fleetRig, l *traffic) {
 	if s := sessionsOf(t, ledger, "node-1"); len(s) > 0 {
 		t.Errorf("the ledger still has %v", s)
 	}
-	within(t, 20*time.Second, "gossip shows that it has left", func() bool { return second.fleet.members() == 2 })
+	within(t, 30*time.Second, "gossip shows that it has left", func() bool { return second.fleet.members() == 2 })
 	stopSecond()
 	stopFirst()
 	if failed := l.failed.Load() - before; failed > 0 {
@@ -133,7 +141,6 @@ func TestUnheardNodeFences(t *testing.T) {
 	if !strings.Contains(n.log.String(), "msg=fenced") {
 		t.Error("the log does not tell of the fence")
 	}
-	start = time.Now()
 	if err := r.redis.Restart(true); err != nil {
 		t.Fatal(err)
 	}

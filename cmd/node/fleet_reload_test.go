@@ -62,7 +62,7 @@ func TestReloadChangesTheLimitOfTheFleet(t *testing.T) {
 			ended <- c.QueryRowContext(context.Background(), "WAITFOR DELAY '00:00:01' SELECT 1").Scan(new(int))
 		}()
 	}
-	eventually(t, "eight are in use", func() bool { t.Log(time.Now(), first.inUse(), first.bucketView(), second.bucketView()); return first.inUse() == 8 })
+	eventually(t, "eight are in use", func() bool { return first.inUse() == 8 })
 	first.reload(r.withLimit(first, 4))
 	second.reload(r.withLimit(second, 4))
 	within(t, 15*time.Second, "the fleet's limit is 4", func() bool { return first.bucketView().Limit == 4 && second.bucketView().Limit == 4 })
@@ -127,7 +127,9 @@ func TestBucketThatComesBackCountsItsOldConnections(t *testing.T) {
 func fleetPage(t *testing.T, r *fleetRig) {
 	t.Helper()
 	n := r.nodes[0]
-	one[int](t, open(t, dsn(n.tdsAddr(), "app1")), "SELECT 1")
+	db := open(t, dsn(n.tdsAddr(), "app1"))
+	one[int](t, db, "SELECT 1")
+	closing(t, db)
 	var rep debugReport
 	within(t, 15*time.Second, "ledger and gossip agree that all slots are owned", func() bool {
 		_, body := get(t, n.node, "health", "/debug/actors")

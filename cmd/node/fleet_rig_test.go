@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type fleetRig struct {
 	key       configs.Secret
 	hold      time.Duration
 	loan      time.Duration
+	heartbeat time.Duration
 	dir, join string
 	nodes     []*fleetNode
 }
@@ -67,15 +69,16 @@ const (
 	testHeartbeat = 300 * time.Millisecond
 	testLoan      = time.Second
 
-	// Those of fleets that live by loans: a loan is good for much longer than
-	// a close may take.
-	borrowHold = 9 * time.Second
-	borrowLoan = 3 * time.Second
+	// Those of a fleet that lives by loans: the tests' machine may stand still
+	// for seconds, and a loan that is not renewed costs clients.
+	borrowHold = 18 * time.Second
+	borrowLoan = 6 * time.Second
+	borrowBeat = 500 * time.Millisecond
 )
 
 func newFleetRig(t *testing.T, limit int, witnesses ...string) *fleetRig {
 	t.Helper()
-	r := &fleetRig{t: t, limit: limit, witnesses: witnesses, hold: testHold, loan: testLoan, dir: t.TempDir(), sql: server(t, sandbox.Options{})}
+	r := &fleetRig{t: t, limit: limit, witnesses: witnesses, hold: testHold, loan: testLoan, heartbeat: testHeartbeat, dir: t.TempDir(), sql: server(t, sandbox.Options{})}
 	var err error
 	if r.redis, err = redisd.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
@@ -90,7 +93,7 @@ func (r *fleetRig) config(name string) *configs.Config {
 	c.Proxy.InstanceID = name
 	c.Proxy.QueueTimeout = time.Minute
 	c.ShutdownTimeout = 2 * time.Second
-	c.Redis.Addr, c.Redis.HeartbeatInterval = r.redis.Addr(), testHeartbeat
+	c.Redis.Addr, c.Redis.HeartbeatInterval = r.redis.Addr(), r.heartbeat
 	c.Gossip.BindAddr, c.Gossip.BindPort, c.Gossip.PeerPort = "127.0.0.1", 0, 0
 	c.Gossip.Preset, c.Gossip.ClusterName, c.Gossip.SecretKey = configs.GossipLocal, "test", r.key
 	if r.join != "" {
@@ -113,9 +116,13 @@ func (r *fleetRig) make(c *configs.Config) *fleetNode {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() {
+		stood := n.fleet.slots.View()
 		n.end(n.close)
 		if r.t.Failed() {
-			lines := strings.Split(n.log.String(), "\n")
+			r.t.Logf("%s stood as %+v", c.Proxy.InstanceID, stood)
+			lines := slices.DeleteFunc(strings.Split(n.log.String(), "\n"), func(l string) bool {
+				return strings.Contains(l, "level=DEBUG") || strings.Contains(l, "session ended")
+			})
 			r.t.Logf("log of %s:\n%s", c.Proxy.InstanceID, strings.Join(lines[max(0, len(lines)-60):], "\n"))
 		}
 	})
@@ -257,7 +264,6 @@ type traffic struct {
 	t      *testing.T
 	rig    *fleetRig
 	work   string
-	all    sync.WaitGroup
 	served atomic.Int64
 	failed atomic.Int64
 	hot    atomic.Int64 // the node that clients without one of their own use

@@ -45,6 +45,45 @@ func (f *fleet) members() int {
 	return n
 }
 
+// problems lists what an operator should know of the fleet.
+func (f *fleet) problems() []string {
+	v := f.slots.View()
+	out := slices.Clone(v.Conflicts)
+	if v.Mute {
+		out = append(out, fmt.Sprintf("another process that is alive has the name %s: neither witnesses until one of them is gone", f.self.Name()))
+	}
+	if g := f.gossip.Load(); g != nil {
+		for _, p := range g.Problems() {
+			out = append(out, p.Text)
+		}
+	}
+	if l := f.links.Load(); l != nil {
+		for _, p := range l.Problems() {
+			out = append(out, p.Text)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// serving tells whether the node may have backend connections, or can expect
+// to soon.
+func (f *fleet) serving() bool {
+	if f.alone {
+		return true // its ledger is in its own memory
+	}
+	v := f.slots.View()
+	if v.Phase == "inside" && v.Settled {
+		return true
+	}
+	for _, b := range v.Buckets {
+		if b.Entitled > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // fleetReport is the fleet as this node sees it: by itself, by gossip, and by
 // the ledger, asked now.
 type fleetReport struct {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sluice/configs"
+	"sluice/limits/redisledger"
 	"sluice/sandbox"
 )
 
@@ -32,10 +34,14 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	redisledger.LogClient(slog.New(slog.DiscardHandler)) // nodes log the failed calls themselves
 	goleak.VerifyTestMain(m,
 		// database/sql and net/http keep these for a moment after Close.
 		goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"),
 		goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"),
+		// A pool that cannot reach Redis looks once more, a second later, and
+		// finds that it is closed.
+		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"),
 	)
 }
 

@@ -43,6 +43,7 @@ type node struct {
 	servers  []*http.Server
 	addrs    map[string]net.Addr // "tds", "health", "metrics", "debug"
 	draining atomic.Bool
+	open     atomic.Bool // clients are let in
 	started  time.Time
 }
 
@@ -109,11 +110,16 @@ func (n *node) addBucket(cfg *configs.Config, b configs.EffectiveBucket) error {
 		Target: t, Warm: n.warm(cfg, b), Metrics: m.governor, Log: n.log.Logger,
 	}
 	rb := &runningBucket{metrics: m, target: t, Bucket: session.Bucket{
-		ID: b.ID, Username: b.Username, Password: b.Password.Reveal(), Metrics: m.session,
+		ID: b.ID, Username: b.Username, Password: b.Password.Reveal(), Metrics: m.session, Sharing: n.sharing(cfg, b.ID), Observing: n.observing(cfg, b.ID),
 	}}
 	n.fleet.govern(&gc)
 	rb.Governor = bucket.Spawn(n.system, gc, &n.workers, n.watcher)
-	n.fleet.slots.Hire(b.ID, rb.Governor)
+	n.fleet.hire(b.ID, rb.Governor, func() bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		now := n.buckets[b.ID]
+		return now != nil && now.Governor == rb.Governor
+	})
 	n.buckets[b.ID] = rb
 	return nil
 }
@@ -126,6 +132,7 @@ func (n *node) warm(cfg *configs.Config, b configs.EffectiveBucket) *bucket.Warm
 		return nil
 	}
 	login, key := backend.Request(l, n.env.Match)
+	key.Shared = n.cfg.Proxy.Pooling == configs.PoolingTransaction // only a restart changes it
 	return &bucket.Warm{Login: &login, Key: key, Digest: n.env.Credentials.Digest(b.ID, login.UserName, login.Password), Guess: true}
 }
 
@@ -157,6 +164,7 @@ func (n *node) start() error {
 		return err
 	}
 	n.listener, n.addrs["tds"] = l, l.Addr()
+	n.open.Store(true)
 	if err := n.env.StartDozing(dozeAfter); err != nil {
 		return err
 	}
@@ -218,7 +226,6 @@ func (n *node) reload(now *configs.Config) {
 			_ = rb.Governor.Tell(bucket.Shut{Cause: &refusal.Error{Cause: refusal.BucketRemoved, Bucket: b.ID, Node: n.env.Node}})
 			delete(n.buckets, b.ID)
 			n.metrics.forget(b.ID)
-			n.fleet.retire(b.ID, rb.Governor)
 		}
 	}
 	n.fleet.declare(now, limitsChanged(d))

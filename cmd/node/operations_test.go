@@ -218,8 +218,9 @@ func TestDebugNeedsTokenOnceThereIsOne(t *testing.T) {
 
 // Every metric is in the reference, and the reference names no other.
 func TestMetricsAreDocumented(t *testing.T) {
-	s := server(t, sandbox.Options{})
-	n := startNode(t, testConfig(bucketFor("bucket-001", s, 5, "app1")))
+	r := newFleetRig(t, 5) // some metrics exist in a fleet only
+	r.startAll("node-1")
+	n := r.nodes[0].node
 	one[int](t, conn(t, dsn(n.tdsAddr(), "app1")), "SELECT 1")
 	if err := open(t, dsn(n.tdsAddr(), "app1", "password", "wrong")).PingContext(t.Context()); err == nil {
 		t.Error("a wrong password was taken")

@@ -97,8 +97,14 @@ func (r *redisServer) empty() error {
 }
 
 // save writes everything to the file that the next start without an append
-// only file reads.
-func (r *redisServer) save() error { return r.command("SAVE") }
+// only file reads. Redis refuses while it saves in the background by itself.
+func (r *redisServer) save() (err error) {
+	eventually(context.Background(), redisStopWithin, func() bool {
+		err = r.command("SAVE")
+		return err == nil || !strings.Contains(err.Error(), "save already in progress")
+	})
+	return err
+}
 
 // keepCopy saves and puts the file aside for bringBackCopy.
 func (r *redisServer) keepCopy() error {

@@ -1,0 +1,221 @@
+package session
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"sluice/actors/bucket"
+	"sluice/tds"
+)
+
+// heldPacket is part of a response that waits for what follows it.
+type heldPacket struct {
+	buf  *buffer
+	from int
+	to   int
+}
+
+// runRequest sends the request and relays its response. It returns what is to be done
+// next, or with ended that the session has ended.
+func (p *port) runRequest(r *muxRequest) (next deed, again, ended bool) {
+	start := time.Now()
+	p.mu.Lock()
+	p.owed, p.used, p.attention = 1, true, false
+	p.mu.Unlock()
+	p.followBy(&r.walker, r)
+	r.lost = p.mx.lostTrack
+	long := !r.whole
+	if clientErr, serverErr := p.sendRequest(r); clientErr != nil {
+		p.end(bucket.Broken, &lost{"client", clientErr}) // part of a request has been sent
+		return deed{}, false, true
+	} else if serverErr != nil {
+		p.drainLong(r)
+		p.backendLost(true, serverErr)
+		return deed{}, false, true
+	}
+	if long || !r.fresh {
+		p.awaitResponse(len(p.client.buffered()) > 0)
+	}
+	var resp response
+	for {
+		from, n, eom, hold, err := p.followPackets(r, &resp)
+		if err != nil {
+			p.responseBroken(&resp, err)
+			return deed{}, false, true
+		}
+		if hold && !eom {
+			r.held = append(r.held, p.server.setAside(from, n))
+			continue
+		}
+		d, done := deed{}, false
+		if eom {
+			d, done = p.endOfMessage(r, &resp, n)
+		}
+		if d.back && d.act == actNone {
+			p.giveBack(d.how) // before the client is written to, which may take its time
+		}
+		if err := p.sendChunk(r, from, n); err != nil {
+			p.writeFailed()
+		}
+		p.server.take(n)
+		resp.started = !eom
+		switch {
+		case done && d.act == actEnd:
+			p.restoreDeadline()
+			p.end(d.how, nil)
+			return d, false, true
+		case done:
+			p.bucket.Metrics.QuerySeconds.Update(time.Since(start).Seconds())
+			return p.step(event{what: hapWritten}), false, false
+		case eom:
+			resp = response{}
+		}
+	}
+}
+
+// restoreDeadline takes back what muxClientLost has set, for whoever gets the
+// backend next.
+func (p *port) restoreDeadline() {
+	if p.backend != nil {
+		_ = p.backend.Net.SetReadDeadline(time.Time{})
+	}
+}
+
+// followPackets is serverPackets with a walk over the packets' tokens. The
+// packets are buffered()[from:n]; from is above 0 if something was left out.
+func (p *port) followPackets(r *muxRequest, resp *response) (from, n int, eom, hold bool, err error) {
+	h, _, err := p.server.packet()
+	if err != nil {
+		return 0, 0, false, false, err
+	}
+	b := p.server.buffered()
+	for {
+		if h.Type != tds.PacketReply {
+			return 0, 0, false, false, fmt.Errorf("%w: %v from the server", errPacket, h.Type)
+		}
+		b[n+1] &= byte(tds.StatusEOM)
+		payload := b[n+tds.HeaderSize : n+h.Length]
+		resp.note(payload)
+		p.bucket.Metrics.ServerPackets.Inc()
+		hold = r.follow(payload)
+		if to := r.answer.cutTo; to > 0 {
+			from += leaveOut(b, from, n, n+tds.HeaderSize+r.answer.cutFrom, n+tds.HeaderSize+to)
+			r.answer.cutTo = 0
+		}
+		n += h.Length
+		if h.EOM() {
+			if !r.lost && r.walker.EndOfMessage() != nil {
+				r.lost = true
+			}
+			return from, n, true, hold, nil
+		}
+		if hold || len(b)-n < tds.HeaderSize {
+			return from, n, false, hold, nil
+		}
+		if h, err = tds.ParseHeader(b[n:]); err != nil {
+			return 0, 0, false, false, fmt.Errorf("%w: %w", errPacket, err)
+		}
+		if len(b)-n < h.Length {
+			return from, n, false, false, nil
+		}
+	}
+}
+
+// follow walks over one packet's payload.
+func (r *muxRequest) follow(payload []byte) (hold bool) {
+	if r.lost {
+		return false
+	}
+	var err error
+	if r.handles {
+		hold, err = r.plan.Feed(&r.walker, payload)
+	} else {
+		err = r.walker.Feed(payload)
+	}
+	r.lost = err != nil
+	return hold && err == nil
+}
+
+// leaveOut takes b[cut:to], which lies in the payload of the packet at b[at],
+// out of b[from:] by moving what comes before it up. It returns by how much.
+func leaveOut(b []byte, from, at, cut, to int) int {
+	size := to - cut
+	length := int(binary.BigEndian.Uint16(b[at+2:])) - size
+	copy(b[from+size:to], b[from:cut])
+	binary.BigEndian.PutUint16(b[at+size+2:], uint16(length))
+	return size
+}
+
+// setAside takes buffered()[:n] out of s together with its buffer.
+func (s *source) setAside(from, n int) heldPacket {
+	h := heldPacket{s.buf, s.from + from, s.from + n}
+	rest := s.buffered()[n:]
+	if len(rest) == 0 {
+		s.buf, s.from, s.to = nil, 0, 0
+		return h
+	}
+	next := buffers.Get().(*buffer)
+	s.from, s.to = 0, copy(next[:], rest)
+	s.buf = next
+	return h
+}
+
+// sendChunk writes what was held back, and the packets that were read now.
+func (p *port) sendChunk(r *muxRequest, from, n int) (err error) {
+	for _, h := range r.held {
+		if err == nil {
+			err = p.client.send(h.buf[h.from:h.to])
+		}
+		buffers.Put(h.buf)
+	}
+	r.held = r.held[:0]
+	if err != nil {
+		return err
+	}
+	return p.client.send(p.server.buffered()[from:n])
+}
+
+// endOfMessage counts a message of the response. With done nothing more is
+// owed, and the deed is what becomes of the backend.
+func (p *port) endOfMessage(r *muxRequest, resp *response, n int) (d deed, done bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.attention {
+		last, ok := tds.FinalDone(resp.tail[:resp.ntail], p.tokens)
+		p.attention = !ok || last.Status&tds.DoneAttention == 0
+		r.answer.attention = true
+	}
+	p.owed = max(p.owed-1, 0)
+	if p.owed > 0 || p.attention {
+		return deed{}, false
+	}
+	// With mu held to the end: an attention that comes later finds the response
+	// over and is not passed on.
+	e := p.conclude(r)
+	x := p.mx
+	if r.answer.began {
+		ended := event{what: hapEnded}
+		if r.answer.tran != 0 {
+			ended = event{what: hapBegan, tran: r.answer.tran}
+		}
+		x.core.step(ended)
+	}
+	e.unsure = e.unsure || len(p.server.buffered()) > n
+	e.drain = p.draining
+	x.lostTrack = r.lost
+	p.inTx.Store(x.core.tran != 0 || r.lost)
+	x.show()
+	return x.core.step(e), true
+}
+
+// writeFailed is called when the client could not be written to.
+func (p *port) writeFailed() {
+	p.mu.Lock()
+	known := p.mx.core.left
+	p.mu.Unlock()
+	if !known {
+		_ = p.client.conn.Close() // ends the goroutine that watches, if there is one
+		p.muxClientLost(nil)
+	}
+}
