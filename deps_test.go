@@ -32,7 +32,11 @@ var layers = []layer{
 	{folder: "actors", never: []string{"cmd", "sandbox", "configs"}},
 	{folder: "actors/queue", never: []string{"actors/session", "actors/bucket", "actors/backend"}},
 	{folder: "actors/backend", never: []string{"actors/session", "actors/bucket", "actors/queue"}},
-	{folder: "actors/bucket", never: []string{"actors/session"}},
+	{folder: "actors/bucket", never: []string{"actors/session", "actors/keeper"}},
+	{folder: "actors/session", never: []string{"actors/keeper"}},
+	{folder: "actors/keeper", never: []string{"actors/session", "gossip"}},
+	{folder: "actors/prepared", only: []string{"tds", "actors/prepared"}},
+	{folder: "actors/statement", only: []string{"tds", "actors/statement"}},
 	{folder: "limits", never: []string{"actors", "cmd", "sandbox", "configs"}},
 	{folder: "sandbox", never: []string{"actors", "cmd", "configs"}},
 }
