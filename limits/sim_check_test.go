@@ -73,12 +73,14 @@ func (h *host) real(t time.Duration) time.Duration {
 	return time.Duration(float64(t-h.base) / h.rate)
 }
 
-// believes looks at what a node believes after a step.
+// believes looks at what a node believes after a step. One that has closed
+// everything and quits may have left already without knowing; a late Join can
+// then have made an empty session of the same name.
 func (p *proc) believes() {
 	w, n := p.h.w, p.node
 	l := w.store.ledger
 	a := l.sessions[n.session]
-	if n.phase != inside || n.epoch != l.epoch || l.replid != w.store.replid || !l.open || a == nil || a.booked || w.off != 0 || w.now < w.paused {
+	if n.quit || n.phase != inside || n.epoch != l.epoch || l.replid != w.store.replid || !l.open || a == nil || a.booked || w.off != 0 || w.now < w.paused {
 		return
 	}
 	for _, name := range n.names {

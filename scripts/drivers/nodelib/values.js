@@ -67,7 +67,7 @@ function stateLeaks(prefix) {
     { name: 'language', needs: ['language'], set: ['SET LANGUAGE German'], ask: 'SELECT @@LANGUAGE AS v' },
     {
       name: 'app-lock', needs: ['applock'], set: [`EXEC sp_getapplock ${lock}`],
-      ask: `DECLARE @r int EXEC @r = sp_getapplock ${lock}, @LockTimeout = 10000 SELECT @r AS r EXEC sp_releaseapplock @Resource = '${prefix}', @LockOwner = 'Session'`,
+      ask: `DECLARE @r int EXEC @r = sp_getapplock ${lock}, @LockTimeout = 10000 SELECT CASE WHEN @r >= 0 THEN 1 ELSE 0 END AS r EXEC sp_releaseapplock @Resource = '${prefix}', @LockOwner = 'Session'`,
     },
   ];
 }

@@ -82,6 +82,6 @@ def state_leaks(prefix):
          "SELECT CAST(transaction_isolation_level AS int) AS v FROM sys.dm_exec_sessions WHERE session_id = @@SPID", []),
         ("language", ["language"], ["SET LANGUAGE German"], "SELECT @@LANGUAGE AS v", []),
         ("app-lock", ["applock"], [f"EXEC sp_getapplock {lock}"],
-         f"DECLARE @r int EXEC @r = sp_getapplock {lock}, @LockTimeout = 10000 SELECT @r AS r "
+         f"DECLARE @r int EXEC @r = sp_getapplock {lock}, @LockTimeout = 10000 SELECT CASE WHEN @r >= 0 THEN 1 ELSE 0 END AS r "
          f"EXEC sp_releaseapplock @Resource = '{prefix}', @LockOwner = 'Session'", []),
     ]
