@@ -74,13 +74,14 @@ func (h *host) real(t time.Duration) time.Duration {
 }
 
 // believes looks at what a node believes after a step. One that has closed
-// everything and quits may have left already without knowing; a late Join can
-// then have made an empty session of the same name.
+// everything and quits may have left already without knowing, and a late Join
+// can then have made an empty session of the same name: of it only what others
+// have borrowed must be its own.
 func (p *proc) believes() {
 	w, n := p.h.w, p.node
 	l := w.store.ledger
 	a := l.sessions[n.session]
-	if n.quit || n.phase != inside || n.epoch != l.epoch || l.replid != w.store.replid || !l.open || a == nil || a.booked || w.off != 0 || w.now < w.paused {
+	if n.phase != inside || n.epoch != l.epoch || l.replid != w.store.replid || !l.open || a == nil || a.booked || w.off != 0 || w.now < w.paused {
 		return
 	}
 	for _, name := range n.names {
@@ -94,7 +95,11 @@ func (p *proc) believes() {
 		if q := l.buckets[name]; q != nil && q.shares[n.session] != nil {
 			held = q.shares[n.session].held
 		}
-		if b.own-moving > held {
+		own := b.own
+		if n.quit {
+			own = b.out()
+		}
+		if own-moving > held {
 			w.violation("%s believes to own %d of %s (%d moving), the ledger has %d", n.session, b.own, name, moving, held)
 		}
 	}
