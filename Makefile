@@ -17,13 +17,16 @@ LINT_VERSION := v2.15.0
 LINT         := bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fuzz sim chaos bench drivers clean
+.PHONY: help build generate demo test race lint fuzz sim chaos bench drivers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/sluice
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/sluice ./cmd/node
+
+generate: ## write docs/configuration.md from the code
+	$(GO) generate ./configs
 
 demo: ## run a node with two embedded SQL servers behind it; needs nothing else
 	$(GO) run ./cmd/node demo

@@ -9,4 +9,10 @@
 //
 // Secrets have the type [Secret], which prints as a mask whatever verb or
 // encoder is used, so a Config may be logged or dumped.
+//
+// docs/configuration.md is written by [WriteReference]: the tables come from the
+// struct tags and from doc_meanings.go, the text between them from
+// doc_reference.md. After a change run go generate ./configs.
 package configs
+
+//go:generate sh -c "go run sluice/cmd/node config-doc > ../docs/configuration.md"

@@ -1,50 +1,56 @@
 package configs
 
 import (
+	"bytes"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 )
 
-// The reference must name every key with its default, and no key that is none.
-func TestReferenceNamesEveryKey(t *testing.T) {
-	data, err := os.ReadFile("../docs/configuration.md")
+func TestReferenceIsGenerated(t *testing.T) {
+	have, err := os.ReadFile("../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := regexp.MustCompile("^\\| `([a-z_.\\[\\]]+)` \\|([^|]*)\\| ([^|]+) \\|$")
-	defaults, meaning := map[string]string{}, map[string]string{}
-	for line := range strings.SplitSeq(string(data), "\n") {
-		m := row.FindStringSubmatch(line)
-		if m == nil {
-			continue
-		}
-		if _, twice := defaults[m[1]]; twice {
-			t.Errorf("%s is explained twice", m[1])
-		}
-		defaults[m[1]] = strings.Trim(m[2], " `")
-		meaning[m[1]] = strings.ToLower(m[3])
+	var want bytes.Buffer
+	if err := WriteReference(&want); err != nil {
+		t.Fatal(err)
 	}
+	if bytes.Equal(have, want.Bytes()) {
+		return
+	}
+	haveLines, wantLines := strings.Split(string(have), "\n"), strings.Split(want.String(), "\n")
+	for i := 0; i < min(len(haveLines), len(wantLines)); i++ {
+		if haveLines[i] != wantLines[i] {
+			t.Errorf("line %d is\n\t%s\nand must be\n\t%s", i+1, haveLines[i], wantLines[i])
+			break
+		}
+	}
+	t.Error("docs/configuration.md is not what the code says: run go generate ./configs")
+}
+
+// Every key has a table, one only, and a meaning.
+func TestReferenceExplainsEveryKey(t *testing.T) {
+	var ref strings.Builder
+	if err := WriteReference(&ref); err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
 	for _, k := range Keys() {
-		said, ok := defaults[k.Path]
-		if !ok {
-			t.Errorf("docs/configuration.md lacks %s", k.Path)
-			continue
+		known[k.Path] = true
+		if n := strings.Count(ref.String(), "\n| `"+k.Path+"` |"); n != 1 {
+			t.Errorf("%s is in %d tables: see doc_reference.md", k.Path, n)
 		}
-		if k.Default != "" && said != k.Default {
-			t.Errorf("docs/configuration.md says that the default of %s is %q, it is %q", k.Path, said, k.Default)
+		if k.meaning() == "" {
+			t.Errorf("%s has neither a usage nor a meaning: see doc_meanings.go", k.Path)
 		}
-		mark, _, _ := strings.Cut(strings.TrimPrefix(meaning[k.Path], "*"), "*")
-		if marked := meaning[k.Path][0] == '*'; marked != (k.Live || k.Secret) ||
-			marked && (strings.Contains(mark, "live") != k.Live || strings.Contains(mark, "secret") != k.Secret) {
-			t.Errorf("docs/configuration.md marks %s wrongly: live %v, secret %v", k.Path, k.Live, k.Secret)
+		if strings.ContainsAny(k.meaning(), "|\n") {
+			t.Errorf("the meaning of %s would break its table", k.Path)
 		}
-		delete(defaults, k.Path)
 	}
-	for path := range defaults {
-		if _, old := renamed[path]; !old {
-			t.Errorf("docs/configuration.md explains %s, which is no key", path)
+	for path := range meanings {
+		if !known[path] {
+			t.Errorf("doc_meanings.go explains %s, which is no key", path)
 		}
 	}
 }
