@@ -42,6 +42,7 @@ func commands() []command {
 		{"check", "read the configuration and say everything that is wrong with it", check},
 		{"demo", "run a node before two embedded SQL servers; needs nothing else", demo},
 		{"sandbox", "run the embedded SQL server alone", runSandbox},
+		{"health", "ask a node on this machine whether it lives, or with --ready whether it takes clients", healthCommand},
 		{"config-doc", "", func(_ context.Context, _ []string, out, _ io.Writer) error { return configs.WriteReference(out) }},
 		{"guard", "", func(ctx context.Context, _ []string, _, errs io.Writer) error { return guard(ctx, os.Stdin, errs) }},
 		{"version", "print the version", func(_ context.Context, _ []string, out, _ io.Writer) error {
