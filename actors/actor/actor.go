@@ -79,7 +79,20 @@ func (r Ref[M]) Tell(m M) error {
 	if r.cell == nil {
 		return ErrStopped
 	}
-	return r.cell.post(m, nil)
+	return r.cell.post(m, nil, false)
+}
+
+// TellHere is Tell, but if the actor is idle it handles m, and perhaps a few messages
+// that come meanwhile, on the goroutine of the caller, who is spared the wake-up of
+// another one. If the actor is busy, TellHere does not wait for it.
+//
+// It is for plain goroutines that would have nothing to do before the answer, and must
+// not be called inside Receive nor with a lock held that the actor may want.
+func (r Ref[M]) TellHere(m M) error {
+	if r.cell == nil {
+		return ErrStopped
+	}
+	return r.cell.post(m, nil, true)
 }
 
 // Send is Tell for plain goroutines whose message must not be lost: while the mailbox

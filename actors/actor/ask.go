@@ -38,7 +38,7 @@ func Ask[M, R any](ctx context.Context, to Ref[M], mk func(Reply[R]) M) (R, erro
 		return none, err
 	}
 	q := newQuestion[R]()
-	if err := to.cell.post(mk(q.reply), &q.elem); err != nil {
+	if err := to.cell.post(mk(q.reply), &q.elem, false); err != nil {
 		q.fail() // mk may have let the Reply out
 		return none, err
 	}

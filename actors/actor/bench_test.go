@@ -150,3 +150,14 @@ func BenchmarkIdleMemory(b *testing.B) {
 		runtime.KeepAlive(refs)
 	}
 }
+
+// BenchmarkTellHere is BenchmarkTellIdle on the caller's goroutine.
+func BenchmarkTellHere(b *testing.B) {
+	s := NewSystem()
+	ref := Spawn(s, "sink", func() Actor[benchMsg] { return new(sink) }, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = ref.TellHere(tick{})
+	}
+	shutdown(b, s)
+}

@@ -5,8 +5,13 @@ import (
 	"runtime"
 )
 
-// burst is how many turns a goroutine takes before it lets others run.
-const burst = 64
+// burst is how many turns a goroutine takes before it lets others run, and lent how many
+// a caller of TellHere takes before another goroutine goes on: its own message's, and a
+// few that have come meanwhile.
+const (
+	burst = 64
+	lent  = 4
+)
 
 // cell is an actor with its mailbox. Fields without a lock belong to the goroutine
 // that runs the actor; running, under mu, hands them from one burst to the next.
@@ -27,8 +32,9 @@ type sender[M any] struct {
 }
 
 // post puts m into the mailbox or says at once why not. If question is not nil, it is
-// registered as waiting for an answer to m.
-func (c *cell[M]) post(m M, question *elem[asked]) error {
+// registered as waiting for an answer to m. With here, the caller's goroutine works for
+// an actor that was idle.
+func (c *cell[M]) post(m M, question *elem[asked], here bool) error {
 	c.mu.Lock()
 	if c.stopping {
 		c.mu.Unlock()
@@ -45,7 +51,15 @@ func (c *cell[M]) post(m M, question *elem[asked]) error {
 		c.asks.push(question)
 	}
 	c.mail.push(m)
-	c.unlock(c.wake())
+	wake := c.wake()
+	if !here {
+		c.unlock(wake)
+		return nil
+	}
+	c.mu.Unlock()
+	if wake && c.burst(lent) {
+		go c.run()
+	}
 	return nil
 }
 
@@ -92,17 +106,17 @@ func (c *cell[M]) admit() {
 func (c *cell[M]) queued() int { return c.mail.len() }
 
 func (c *cell[M]) run() {
-	for c.burst() {
+	for c.burst(burst) {
 		runtime.Gosched() // to the end of the global queue: nobody starves
 	}
 }
 
-// burst takes up to 64 turns and reports whether there may be more.
-func (c *cell[M]) burst() bool {
+// burst takes up to most turns and reports whether there may be more.
+func (c *cell[M]) burst(most int) bool {
 	handled := uint64(0)
 	defer func() { c.kind.handled.Add(handled) }()
 	c.busy.Store(int64(c.sys.now()) + 1)
-	for range burst {
+	for range most {
 		n, more := c.turn()
 		handled += n
 		if !more {

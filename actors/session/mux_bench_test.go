@@ -3,6 +3,7 @@ package session
 import (
 	"net"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +33,59 @@ func BenchmarkSharedRoundTrip(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkSharedAdded compares what a node adds to a round trip by session and
+// by transaction, in blocks that take turns: what else the machine does meets
+// all alike. The server echoes, which shows the node's part at its largest.
+func BenchmarkSharedAdded(b *testing.B) {
+	const block = 200
+	request, response := sampleExchange()
+	s := newServer(b, echoServer(request, response))
+	direct, err := net.Dial("tcp", s.Addr())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := tdstest.NewClient(direct).Connect(credentials()); err != nil {
+		b.Fatal(err)
+	}
+	conns := []net.Conn{direct, nil, nil}
+	for i, change := range []func(*setup){func(*setup) {}, shared(2)} {
+		c := startNode(b, s.Addr(), change).connect(credentials())
+		_ = c.Conn().SetDeadline(time.Time{})
+		conns[i+1] = c.Conn()
+	}
+	got := make([]byte, len(response))
+	p50 := make([][]float64, len(conns))
+	times := make([]float64, block)
+	for b.Loop() {
+		for i, c := range conns {
+			for j := range times {
+				start := time.Now()
+				if err := roundTrip(c, request, got); err != nil {
+					b.Fatal(err)
+				}
+				times[j] = float64(time.Since(start).Nanoseconds())
+			}
+			slices.Sort(times)
+			p50[i] = append(p50[i], times[block/2])
+		}
+	}
+	_ = direct.Close()
+	median := func(f func(i int) float64) float64 {
+		all := make([]float64, len(p50[0]))
+		for i := range all {
+			all[i] = f(i)
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
+	}
+	session := median(func(i int) float64 { return p50[1][i] - p50[0][i] })
+	transaction := median(func(i int) float64 { return p50[2][i] - p50[0][i] })
+	b.ReportMetric(median(func(i int) float64 { return p50[0][i] }), "direct-ns")
+	b.ReportMetric(session, "session-added-ns")
+	b.ReportMetric(transaction, "transaction-added-ns")
+	b.ReportMetric(transaction/session, "ratio")
 }
 
 // BenchmarkSharedIdleSession is what a client costs that has run a request and

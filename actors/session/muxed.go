@@ -128,7 +128,7 @@ func (p *port) release(l *bucket.Lease, how bucket.GiveBack) {
 	if l == nil {
 		return
 	}
-	if p.bucket.Governor.Tell(bucket.Release{Session: p.actor.ID(), Lease: l, How: how}) != nil {
+	if p.bucket.Governor.TellHere(bucket.Release{Session: p.actor.ID(), Lease: l, How: how}) != nil {
 		// The death watch brings the lease back.
 		p.actor.Stop(&refusal.Error{Cause: refusal.Internal, Node: p.env.Node, Detail: "release refused"})
 	}
@@ -151,7 +151,7 @@ func (p *port) askBucket(r *muxRequest) deed {
 	if r.whole {
 		p.awaitResponse(len(p.client.buffered()) > 0)
 	}
-	if err := p.bucket.Governor.Tell(p.acquisition(a)); err != nil {
+	if err := p.bucket.Governor.TellHere(p.acquisition(a)); err != nil {
 		p.unask(a, true)
 		r.err = p.unreachable(err)
 		return p.step(event{what: hapRefused})
