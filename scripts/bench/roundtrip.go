@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -47,6 +48,10 @@ func roundTrip(ctx context.Context, r *report, targets []target, s sizes) error 
 		if other := indexOf(targets, baseOf(t, "haproxy")); other >= 0 {
 			theirs := spreadOf(pairwise(p50[other], p50[base], minus)).Median
 			r.add(measureRoundTrip, t.name, "added, of haproxy", "", ratio(spreadOf(added).Median, theirs))
+		}
+		if name, ok := strings.CutSuffix(t.name, byTransaction); ok {
+			bySession := pairwise(p50[indexOf(targets, name)], p50[base], minus)
+			r.add(measureRoundTrip, t.name, "added, of by session", "", ratio(spreadOf(added).Median, spreadOf(bySession).Median))
 		}
 	}
 	return nil

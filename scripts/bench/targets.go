@@ -61,14 +61,14 @@ func newLab(ctx context.Context, o options) (l *lab, err error) {
 	if err := l.startHAProxies(ctx, direct); err != nil {
 		return nil, err
 	}
-	if o.sluice != "" {
-		if err := l.addSluice(ctx, "sluice", o.sluice, direct); err != nil {
-			return nil, err
+	for _, n := range []struct{ name, path string }{{"sluice", o.sluice}, {"baseline", o.baseline}} {
+		if n.path == "" {
+			continue
 		}
-	}
-	if o.baseline != "" {
-		if err := l.addSluice(ctx, "baseline", o.baseline, direct); err != nil {
-			return nil, err
+		for _, pooling := range []string{"session", "transaction"} {
+			if err := l.addSluice(ctx, n.name, n.path, pooling, direct); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, t := range l.targets {
@@ -176,8 +176,14 @@ listen slow
   server backend %s
 `
 
-func (l *lab) addSluice(ctx context.Context, name, path string, direct target) error {
-	n, err := l.startSluice(ctx, name, path, 200)
+// byTransaction is the end of the name of a node that pools by transaction.
+const byTransaction = " by transaction"
+
+func (l *lab) addSluice(ctx context.Context, name, path, pooling string, direct target) error {
+	if pooling == "transaction" {
+		name += byTransaction
+	}
+	n, err := l.startSluice(ctx, name, path, pooling, 200)
 	if err != nil {
 		return err
 	}
@@ -195,13 +201,13 @@ type node struct {
 }
 
 // startSluice starts a node with a limit of connections for each backend.
-func (l *lab) startSluice(ctx context.Context, name, path string, limit int) (*node, error) {
+func (l *lab) startSluice(ctx context.Context, name, path, pooling string, limit int) (*node, error) {
 	ports, err := freePorts(3)
 	if err != nil {
 		return nil, err
 	}
 	fast, slow := l.fast, l.slow
-	proxy, err := l.write(name+"-proxy.yaml", fmt.Sprintf(proxyConfig, ports[0], ports[1], ports[2]))
+	proxy, err := l.write(name+"-proxy.yaml", fmt.Sprintf(proxyConfig, ports[0], ports[1], ports[2], pooling))
 	if err != nil {
 		return nil, err
 	}
@@ -236,6 +242,7 @@ const proxyConfig = `proxy:
   health_check_port: %d
   metrics_port: %d
   idle_timeout: 10m
+  pooling: %s
 pool: {max_parallel_logins: 64}
 log: {level: warn}
 shutdown_timeout: 2s
