@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -20,10 +21,10 @@ func TestTellHereHandlesBeforeItReturns(t *testing.T) {
 		t.Errorf("handled %d, want 6", got)
 	}
 	shutdown(t, s)
-	if err := ref.TellHere(1); err != ErrStopped {
+	if err := ref.TellHere(1); !errors.Is(err, ErrStopped) {
 		t.Errorf("after the stop: %v", err)
 	}
-	if err := (Ref[int]{}).TellHere(1); err != ErrStopped {
+	if err := (Ref[int]{}).TellHere(1); !errors.Is(err, ErrStopped) {
 		t.Errorf("zero Ref: %v", err)
 	}
 }
@@ -39,7 +40,7 @@ func TestTellHereDoesNotWaitForABusyActor(t *testing.T) {
 	if err := ref.TellHere(2); err != nil { // would block in the gate
 		t.Fatal(err)
 	}
-	if err := ref.TellHere(3); err != ErrFull {
+	if err := ref.TellHere(3); !errors.Is(err, ErrFull) {
 		t.Errorf("a full mailbox: %v", err)
 	}
 	g.open <- struct{}{}

@@ -15,6 +15,9 @@ import (
 // throw away.
 func (s *state) dialed(d *dial, c *backend.Conn, err error, now time.Time) []effect {
 	r := d.req
+	if d.passed {
+		return s.warmed(d, r.Key.User, r.Digest, c, err, now)
+	}
 	s.dialEnded(d)
 	if err != nil {
 		s.open--
@@ -32,7 +35,8 @@ func (s *state) dialed(d *dial, c *backend.Conn, err error, now time.Time) []eff
 	return append(s.grant(r, c, false), s.offer()...)
 }
 
-// warmed is the end of a doDial without a request.
+// warmed is the end of a doDial without a request, or whose request has got
+// another connection.
 func (s *state) warmed(d *dial, user string, sum Digest, c *backend.Conn, err error, now time.Time) []effect {
 	s.dialEnded(d)
 	s.warmUps--
@@ -140,9 +144,36 @@ func (s *state) rest(c *backend.Conn, now time.Time) []effect {
 		return []effect{s.close(c, "max_lifetime")}
 	}
 	c.IdleSince = now
+	if out := s.pass(c); out != nil {
+		return out
+	}
 	s.idle.put(c)
 	s.rested(&c.Key)
 	return s.offer()
+}
+
+// pass gives a connection that would be idle to the first request that a login
+// is under way for: it is ahead of all who wait in the queue, and would get its
+// own connection later than those would get this one. The login goes on, for
+// whoever is next. nil if there is no such request. It is for sessions that
+// share: for others the login is the proof of their password.
+func (s *state) pass(c *backend.Conn) []effect {
+	var to *dial
+	for _, d := range s.dials {
+		r := d.req
+		if r == nil || d.passed || d.cut || r.gone || !r.Trusted || r.Key != c.Key {
+			continue
+		}
+		if to == nil || r.order < to.req.order {
+			to = d
+		}
+	}
+	if to == nil {
+		return nil
+	}
+	to.passed = true
+	s.warmUps++
+	return s.grant(to.req, c, true)
 }
 
 // slotClosed is the end of a doClose.
@@ -156,12 +187,15 @@ func (s *state) slotClosed(then *Request) []effect {
 	if !then.Dedicated {
 		s.dialing-- // useSlot counts it again
 	}
-	if !then.gone && !s.closed && s.open <= s.limit() {
+	warm := then.Trusted && s.idle.has(&then.Key) // since the slot was looked for
+	if !then.gone && !s.closed && s.open <= s.limit() && !warm {
 		return s.useSlot(then)
 	}
 	s.open--
 	var out []effect
 	switch {
+	case warm && !then.gone && !s.closed:
+		out = s.grant(then, s.idle.takeFor(then), true)
 	case s.closed:
 		out = s.refuse(then, errClosed)
 	case !then.gone: // the limit was lowered in between

@@ -110,8 +110,7 @@ func (m *model) grant(e doGrant) []effect {
 // warm checks that a connection is given without a login to those only who
 // have proven that they could have logged in, and to the first of them.
 func (m *model) warm(c *client, l *Lease) {
-	p, known := m.proofs[c.req.Key.User]
-	if !known || p.digest != c.req.Digest || m.now.Sub(p.verified) >= m.st.set.ReverifyAfter {
+	if !c.req.Trusted && !m.proven(c.req) {
 		m.fail("session %d got a warm connection with an unproven password", c.req.Session)
 	}
 	if l.Conn.Key != c.req.Key {
@@ -125,6 +124,11 @@ func (m *model) warm(c *client, l *Lease) {
 			m.fail("session %d got the warm connection that session %d waits for", c.req.Session, o.req.Session)
 		}
 	}
+}
+
+func (m *model) proven(r *Request) bool {
+	p, known := m.proofs[r.Key.User]
+	return known && p.digest == r.Digest && m.now.Sub(p.verified) < m.st.set.ReverifyAfter
 }
 
 func (m *model) waits(c *client) bool {
@@ -243,6 +247,11 @@ func (m *model) check() {
 		m.fail("counts out of range: %+v", *st)
 	case st.offered != (m.offers == 1), m.offers > 1:
 		m.fail("%d offers out, state says %t", m.offers, st.offered)
+	}
+	for _, d := range st.dials {
+		if r := d.req; r != nil && r.Trusted && !r.gone && !d.passed && !d.cut && st.idle.has(&r.Key) {
+			m.fail("session %d waits for a login with an idle connection of its key", r.Session)
+		}
 	}
 	m.lastOpen = open
 	waiting := 0

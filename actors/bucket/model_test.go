@@ -188,6 +188,7 @@ func (m *model) arrive() {
 	}
 	r := request(id, user, []string{"db1", "db2"}[m.rng.IntN(2)], password)
 	r.Dedicated = m.rng.IntN(12) == 0
+	r.Trusted = !r.Dedicated && m.proven(r) && m.rng.IntN(2) == 0
 	r.arrived, r.deadline = m.now, m.now.Add(m.timeout)
 	c := &client{req: r, arrival: len(m.clients), password: password}
 	m.clients[id] = c

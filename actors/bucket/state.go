@@ -78,7 +78,7 @@ type state struct {
 	closing int         // being closed to free their slots
 	passing int         // being closed to pass their slots on
 	doomed  int         // of dials and busy: those cut, whose end is still to be told
-	warmUps int         // dials under way for MinIdle
+	warmUps int         // dials under way for nobody: for MinIdle, or with their request served
 	line
 
 	governed bool // an Entitle says how many may be open, not the settings
@@ -109,6 +109,7 @@ type credential struct {
 // dial is a backend login under way.
 type dial struct {
 	req    *Request // nil to keep a connection warm
+	passed bool     // req has got another connection
 	cut    bool     // called off
 	cancel context.CancelCauseFunc
 }
