@@ -94,6 +94,13 @@ func (s *state) offer() []effect {
 		}
 		return nil
 	}
+	// Who is first in line may have an idle connection that fits while others'
+	// logins are under way: it takes nothing from those behind.
+	if r := s.waiters.oldest(); s.open == s.limit() && r != nil && r.Trusted && s.idle.has(&r.Key) {
+		k := r.Key
+		s.offered, s.forKey = true, &k
+		return []effect{doOffer{key: &k}}
+	}
 	for free && len(s.fresh) > 0 {
 		k := s.fresh[0]
 		s.fresh = s.fresh[1:]
@@ -129,7 +136,7 @@ func (s *state) taken(r *Request, now time.Time) []effect {
 	var out []effect
 	// Who was taken from the middle of the line may have what it was taken
 	// for, and nothing that those ahead of it wait for.
-	ok := !stale && (key == nil || s.open < s.limit() && s.warmFits(r, now))
+	ok := !stale && (key == nil || (s.open < s.limit() || s.first(r)) && s.warmFits(r, now))
 	if ok {
 		out, ok = s.serve(r, now)
 	}
@@ -148,7 +155,7 @@ func (s *state) taken(r *Request, now time.Time) []effect {
 func (s *state) takenLate(r *Request, err error) []effect {
 	key, _ := s.answered()
 	s.restedStill(key)
-	return append(s.left(r, err), s.offer()...)
+	return s.left(r, err)
 }
 
 // returned says that the queue had nobody for an offer.
@@ -159,11 +166,17 @@ func (s *state) returned() []effect {
 	return s.offer()
 }
 
+// first tells whether nobody waits who is ahead of r.
+func (s *state) first(r *Request) bool {
+	o := s.waiters.oldest()
+	return o == nil || r.order < o.order
+}
+
 // left says that the queue let a request go unserved.
 func (s *state) left(r *Request, err error) []effect {
 	s.waiting--
 	r.queued = false
-	return s.refuse(r, err)
+	return append(s.refuse(r, err), s.offer()...)
 }
 
 // queueLost says that the queue is gone, and whoever was in it. The bucket

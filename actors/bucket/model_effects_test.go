@@ -253,6 +253,9 @@ func (m *model) check() {
 			m.fail("session %d waits for a login with an idle connection of its key", r.Session)
 		}
 	}
+	if r := st.waiters.oldest(); r != nil && r.Trusted && st.idle.has(&r.Key) && st.open <= st.limit() && !st.closed && !st.offered && !m.lossy {
+		m.fail("session %d is first in line with an idle connection of its key", r.Session)
+	}
 	m.lastOpen = open
 	waiting := 0
 	for _, c := range m.clients {
