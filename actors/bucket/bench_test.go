@@ -58,7 +58,7 @@ func benchmarkGrant(b *testing.B, how GiveBack) {
 	for b.Loop() {
 		ask.Request = request(s.ID(), "ann", "db", "p")
 		start := time.Now()
-		if err := gov.Tell(ask); err != nil {
+		if err := gov.TellHere(ask); err != nil {
 			b.Fatal(err)
 		}
 		g := <-grants
@@ -66,7 +66,7 @@ func benchmarkGrant(b *testing.B, how GiveBack) {
 		if g.Err != nil {
 			b.Fatal(g.Err)
 		}
-		if err := gov.Tell(Release{Session: s.ID(), Lease: g.Lease, How: how}); err != nil {
+		if err := gov.TellHere(Release{Session: s.ID(), Lease: g.Lease, How: how}); err != nil {
 			b.Fatal(err)
 		}
 	}

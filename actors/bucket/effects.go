@@ -67,7 +67,11 @@ func (g *Governor) do(c *actor.Context[Msg], e effect) []effect {
 func (g *Governor) work(f func() Msg) {
 	g.workers.Go(func() {
 		m := f()
-		if g.self.Send(g.ctx, m) != nil {
+		err := g.self.TellHere(m)
+		if errors.Is(err, actor.ErrFull) {
+			err = g.self.Send(g.ctx, m)
+		}
+		if err != nil {
 			if d, ok := m.(actor.Discarder); ok {
 				d.Discarded()
 			}
