@@ -86,8 +86,10 @@ func (r Ref[M]) Tell(m M) error {
 // that come meanwhile, on the goroutine of the caller, who is spared the wake-up of
 // another one. If the actor is busy, TellHere does not wait for it.
 //
-// It is for plain goroutines that would have nothing to do before the answer, and must
-// not be called inside Receive nor with a lock held that the actor may want.
+// It is for those that would have nothing to do before the answer, and must not be called
+// with a lock held that the actor may want. Inside Receive it holds up its own actor for
+// that long, which the other's handlers must be quick enough for; two actors may call each
+// other so: the one that waits further up counts as busy.
 func (r Ref[M]) TellHere(m M) error {
 	if r.cell == nil {
 		return ErrStopped

@@ -72,6 +72,29 @@ func TestTellHereEnds(t *testing.T) {
 	shutdown(t, s)
 }
 
+// Two actors that tell each other so take turns on one goroutine.
+func TestTellHereInsideReceive(t *testing.T) {
+	s := NewSystem()
+	var a, b Ref[int]
+	count := 0 // no lock: nobody else works for either
+	a = spawn(s, func(_ *Context[int], m int) {
+		if m > 0 {
+			_ = b.TellHere(m)
+		}
+	})
+	b = spawn(s, func(_ *Context[int], m int) {
+		count++
+		_ = a.TellHere(m - 1)
+	})
+	if err := a.TellHere(lent - 1); err != nil {
+		t.Fatal(err)
+	}
+	if count != lent-1 {
+		t.Errorf("%d turns, want %d", count, lent-1)
+	}
+	shutdown(t, s)
+}
+
 // A panic in the actor is the actor's, not the caller's.
 func TestTellHereSurvivesAPanic(t *testing.T) {
 	s := NewSystem()

@@ -51,7 +51,7 @@ func (g *Governor) do(c *actor.Context[Msg], e effect) []effect {
 	case doEnqueue:
 		return g.enqueue(e)
 	case doOffer:
-		if g.queue.Tell(queue.Offer[*Request]{Fits: e.fits()}) != nil {
+		if g.queue.TellHere(queue.Offer[*Request]{Fits: e.fits()}) != nil {
 			g.state.offerFailed()
 		}
 	case doTellDied:
@@ -250,7 +250,7 @@ func stageOf(err error) string {
 func (g *Governor) enqueue(e doEnqueue) []effect {
 	r := e.req
 	w := queue.Waiter[*Request]{ID: r.Session, Order: r.order, Arrived: r.arrived, Deadline: r.deadline, Request: r}
-	if g.queue.Tell(queue.Enqueue[*Request]{Waiter: w, Again: e.again}) == nil {
+	if g.queue.TellHere(queue.Enqueue[*Request]{Waiter: w, Again: e.again}) == nil {
 		return nil
 	}
 	return g.state.left(e.req, &refusal.Error{Cause: refusal.Overloaded, Bucket: g.cfg.ID, Node: g.cfg.Node})

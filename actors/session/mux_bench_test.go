@@ -88,6 +88,33 @@ func BenchmarkSharedAdded(b *testing.B) {
 	b.ReportMetric(transaction/session, "ratio")
 }
 
+// BenchmarkSharedLine has 32 clients ask all the time for one of 4 backends that
+// answer at once: an operation is a request that has waited in line.
+func BenchmarkSharedLine(b *testing.B) {
+	const clients = 32
+	request, response := sampleExchange()
+	s := newServer(b, echoServer(request, response))
+	n := startNode(b, s.Addr(), shared(4))
+	conns := make(chan net.Conn, clients)
+	for range clients {
+		c := n.connect(credentials())
+		_ = c.Conn().SetDeadline(time.Time{})
+		conns <- c.Conn()
+	}
+	b.SetParallelism(clients / runtime.GOMAXPROCS(0))
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		c := <-conns
+		got := make([]byte, len(response))
+		for pb.Next() {
+			if err := roundTrip(c, request, got); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
 // BenchmarkSharedIdleSession is what a client costs that has run a request and
 // has no backend, once its session has given up its goroutine.
 func BenchmarkSharedIdleSession(b *testing.B) {
