@@ -28,6 +28,8 @@ const (
 	TooLong                       // text that was not read to its end: never
 	NotUnderstood                 // text that this package read in another way than the server: never
 	OutOfStep                     // the session lost track of a response: never
+	Transaction                   // one that the server does not announce: its end, which the server is asked for
+	ServerState                   // the server says so (session recovery): until it says otherwise
 	reasonCount
 )
 
@@ -35,6 +37,7 @@ var reasonNames = [reasonCount]string{
 	"none", "temp_table", "global_temp", "cursor", "app_lock", "execute_as", "app_role", "bulk_load", "dtc", "xml_document",
 	"trace_flag", "identity_insert", "session_context", "session_context_readonly", "set_option", "open_key", "ole_object",
 	"prepared_statement", "unseen_code", "too_long", "not_understood", "out_of_step",
+	"transaction", "server_state",
 }
 
 // String is the value of the label pin_reason.
