@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ErrReadBack says that the answer to ReadBack is not what was asked for.
@@ -60,4 +61,59 @@ func ParseReadBack(answer string, s Settings) (Settings, error) {
 	}
 	next.setIsolation(uint8(n[5]))
 	return next, nil
+}
+
+// readable are the options whose values ReadBack tells.
+const readable = followedFlags | 1<<Isolation | 1<<DateFirst | 1<<DateFormat | 1<<Language | 1<<LockTimeout | 1<<TextSize | 1<<Database
+
+// Readable tells whether reading its options back would free the client: all
+// that binds it are options that ReadBack tells the value of.
+func (st *State) Readable() bool {
+	lack := st.Settings.Unfollowed()
+	if lack == 0 || lack&^(st.Settings.unknown&readable) != 0 {
+		return false
+	}
+	for i := range st.pins {
+		if st.pins[i].Reason != SetOption {
+			return false
+		}
+	}
+	return true
+}
+
+// Recall takes over, from the answer to ReadBack, the options whose value was
+// not known. The others keep theirs: what a login made stays unsaid.
+func (st *State) Recall(answer string, now time.Time) error {
+	read, err := ParseReadBack(answer, st.Settings)
+	if err != nil {
+		return err
+	}
+	lack := st.Settings.unknown & readable
+	if lack.Has(Language) {
+		lack |= 1<<DateFirst | 1<<DateFormat
+	}
+	s := st.Settings
+	s.unknown &^= lack
+	flags := lack & followedFlags
+	s.known |= flags
+	s.on = s.on&^flags | read.on&flags
+	for _, v := range [...]struct {
+		o    Option
+		take func()
+	}{
+		{Isolation, func() { s.isolation = read.isolation }},
+		{DateFirst, func() { s.dateFirst = read.dateFirst }},
+		{DateFormat, func() { s.dateFormat = read.dateFormat }},
+		{Language, func() { s.language = read.language }},
+		{LockTimeout, func() { s.lockTimeout, s.known = read.lockTimeout, s.known|read.known&(1<<LockTimeout) }},
+		{TextSize, func() { s.textSize = read.textSize }},
+		{Database, func() { s.database = read.database }},
+	} {
+		if lack.Has(v.o) {
+			v.take()
+		}
+	}
+	s.dates()
+	st.Settle(s, now)
+	return nil
 }

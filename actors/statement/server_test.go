@@ -158,6 +158,19 @@ func TestAgainstServer(t *testing.T) {
 			if got, want := believed.Relative(base), actual.Relative(base); got != want {
 				t.Fatalf("%q\nbefore   %+v\nbelieved %+v\nactual   %+v\nerrors %q", text, before, got, want, a.errors)
 			}
+			recalled := State{Settings: st.Settings}
+			recalled.Settle(st.Settings, time.Now())
+			if was := recalled.Settings.Unknown(); recalled.Readable() != (was != 0) {
+				t.Fatalf("%q: %v can be read back: %v", text, was, recalled.Readable())
+			}
+			if recalled.Readable() {
+				if err := recalled.Recall(run(t, client, ReadBack).rows[0], time.Now()); err != nil || recalled.Pinned() {
+					t.Fatalf("%q: %v, pinned by %v", text, err, recalled.Pins())
+				}
+				if got, want := recalled.Settings.Relative(base), actual.Relative(base); got != want {
+					t.Fatalf("%q\nread back %+v\nactual    %+v", text, got, want)
+				}
+			}
 			st.Settle(actual.Relative(base), time.Now())
 			if st.Pinned() {
 				t.Fatalf("%q: pinned by %v", text, st.Pins())

@@ -1,6 +1,7 @@
 package statement
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -207,5 +208,34 @@ func TestDigest(t *testing.T) {
 		if got := Digest(u16(tc.text)); got != tc.want {
 			t.Errorf("%q: got %q, want %q", tc.text, got, tc.want)
 		}
+	}
+}
+
+// What cannot be read back is not asked for.
+func TestReadable(t *testing.T) {
+	failed := Outcome{Errors: true}
+	for text, want := range map[string]bool{
+		"SELECT 1":                                  false,
+		"SET NOCOUNT ON SELECT 1/0":                 true,
+		"SET DATEFIRST 3; USE x; SET LANGUAGE y":    true,
+		"SET NOCOUNT ON SET ROWCOUNT 5 SELECT 1/0":  false, // no function tells ROWCOUNT
+		"SET NOCOUNT ON SET NOEXEC ON SELECT 1/0":   false,
+		"SET NOCOUNT ON CREATE TABLE #t (a int)":    false, // pinned all the same
+		"SET CONTEXT_INFO 0x01 SELECT 1/0":          false,
+		"SET TRANSACTION ISOLATION LEVEL SNAPSHOT":  true,
+		"SET STATISTICS IO ON SELECT 1":             false,
+		"EXEC sp_set_session_context 'a', 'b'":      false,
+		"SET LOCK_TIMEOUT 5 SET TEXTSIZE 100 THROW": true,
+	} {
+		var st State
+		v := Judge{}.Batch(u16(text), true, st.Settings)
+		st.Apply(&v, failed)
+		if got := st.Readable(); got != want {
+			t.Errorf("%s: readable %v, pinned by %s", text, got, pinsOf(&st))
+		}
+	}
+	var st State
+	if err := st.Recall("5|6", time.Time{}); !errors.Is(err, ErrReadBack) {
+		t.Error(err)
 	}
 }
