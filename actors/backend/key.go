@@ -144,6 +144,17 @@ func Request(l *tds.Login7, m Match) (tds.Login7, Key) {
 	return r, k
 }
 
+// Share makes r and k, made by Request, those of a connection that changes hands
+// between requests. Its server is asked for session recovery (MS-TDS 2.2.6.4),
+// by which it tells of state that a request has left behind. No client learns of
+// that: who asks for it gets no acknowledgement, as from a server without it.
+func Share(r *tds.Login7, k *Key) {
+	k.Shared = true
+	if _, there := r.Feature(tds.FeatureSessionRecovery); !there && r.Version.AtLeast(tds.V74) {
+		r.Features = append(slices.Clone(r.Features), tds.Feature{ID: tds.FeatureSessionRecovery})
+	}
+}
+
 func featureKey(fs []tds.Feature) string {
 	fs = slices.Clone(fs)
 	slices.SortFunc(fs, func(a, b tds.Feature) int { return int(a.ID) - int(b.ID) })

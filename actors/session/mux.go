@@ -11,6 +11,7 @@ type mux struct {
 	held   bool   // a backend is the session's
 	kept   bool   // it was before the request that is being served
 	tran   uint64 // descriptor of the open transaction, 0 if there is none
+	quiet  bool   // one is open that the server does not announce
 	pinned bool   // state of the client's own is left in the backend
 	linger bool   // the last request left something that the next may ask for
 	cancel bool   // an attention waits for its answer
@@ -26,12 +27,13 @@ const (
 	waiting                   // a backend was asked for
 	preparing                 // the backend is being made ready
 	running                   // the server has the request, or is being sent it
+	asking                    // the response is over, and the server is asked what it left behind
 	closing                   // the response is over, its end on the way to the client
 	over                      // the session has ended
 )
 
 func (s muxStage) String() string {
-	return [...]string{"at rest", "waiting", "preparing", "running", "closing", "over"}[s]
+	return [...]string{"at rest", "waiting", "preparing", "running", "asking", "closing", "over"}[s]
 }
 
 // happening is what happened.
@@ -46,6 +48,7 @@ const (
 	hapAnswered                   // the request was answered before it was sent; the backend is in step
 	hapBegan                      // a transaction began
 	hapEnded                      // the transaction ended
+	hapAsk                        // the response was read to its end, and leaves a doubt
 	hapDone                       // the response, and an attention's, was read to its end
 	hapWritten                    // the client was sent the end of it
 	hapAttention                  // the client sent an attention
@@ -61,6 +64,7 @@ type event struct {
 	tran    uint64 // hapRequest, hapBegan: descriptor of a transaction
 	bulk    bool   // hapRequest: it is the rows of a bulk load
 	ignored bool   // hapRequest: the client took it back before its end
+	quiet   bool   // hapDone: a transaction is open that the server does not announce
 	pinned  bool   // hapDone, hapAnswered: state of the client's own is in the backend
 	linger  bool   // hapDone: the next request may ask for what this one left
 	unsure  bool   // hapDone: the server said more than was asked, or not all
@@ -110,6 +114,10 @@ func (m *mux) step(e event) deed {
 		return m.unready()
 	case hapAnswered, hapDone:
 		return m.done(e)
+	case hapAsk:
+		if m.stage == running {
+			m.stage = asking
+		}
 	case hapBegan:
 		m.tran = e.tran
 	case hapEnded:
@@ -130,8 +138,11 @@ func (m *mux) step(e event) deed {
 	return deed{}
 }
 
+// open tells that a transaction is.
+func (m *mux) open() bool { return m.tran != 0 || m.quiet }
+
 // free tells that nothing of the client's is in its backend.
-func (m *mux) free() bool { return m.tran == 0 && !m.pinned }
+func (m *mux) free() bool { return !m.open() && !m.pinned }
 
 // back gives the backend back.
 func (m *mux) back(how bucket.GiveBack, then act) deed {
@@ -244,7 +255,7 @@ func (m *mux) unready() deed {
 
 func (m *mux) done(e event) deed {
 	switch {
-	case e.what == hapDone && m.stage != running, e.what == hapAnswered && m.stage != preparing:
+	case e.what == hapDone && m.stage != running && m.stage != asking, e.what == hapAnswered && m.stage != preparing:
 		return deed{}
 	case e.unsure:
 		return m.end(bucket.Broken, actEnd)
@@ -252,7 +263,10 @@ func (m *mux) done(e event) deed {
 		return m.end(bucket.Used, actEnd)
 	}
 	m.pinned, m.linger = e.pinned, e.linger
-	if e.drain && m.tran == 0 {
+	if e.what == hapDone {
+		m.quiet = e.quiet
+	}
+	if e.drain && !m.open() {
 		return m.end(bucket.Used, actEnd)
 	}
 	m.stage = closing
@@ -287,7 +301,7 @@ func (m *mux) attention() deed {
 			m.cancel = true
 			return deed{act: actWithdraw}
 		}
-	case preparing, closing:
+	case preparing, asking, closing:
 		m.cancel = true
 	}
 	return deed{}

@@ -22,12 +22,10 @@ type muxAnswer struct {
 	language   string
 	status     int32 // of a procedure
 	depth      int   // transactions begun and not ended, as DONE tokens say
+	ended      bool  // one was ended, as they say
+	aborted    bool  // by ROLLBACK
 	cursor     int32 // handle that was opened
 	opened     bool
-
-	// A token to be left out of what the client gets, as a part of the payload
-	// being fed; cutTo is 0 if there is none.
-	cutFrom, cutTo int
 }
 
 // Token implements tds.Handler.
@@ -38,6 +36,8 @@ func (r *muxRequest) Token(t tds.Token, body []byte, at int) error {
 		if err := r.env(body, at); err != nil {
 			return err
 		}
+	case tds.TokenSessionState:
+		return r.sessionState(body, at)
 	case tds.TokenError:
 		a.errors = true
 	case tds.TokenReturnStatus:
@@ -60,7 +60,7 @@ func (r *muxRequest) Token(t tds.Token, body []byte, at int) error {
 			}
 		}
 	}
-	if r.handles {
+	if r.handles && !r.lost {
 		return r.plan.Token(t, body, at)
 	}
 	return nil
@@ -73,10 +73,10 @@ func (a *muxAnswer) count(command uint16, st tds.DoneStatus) {
 	case st&tds.DoneError != 0:
 	case command == tds.CurCmdBegin:
 		a.depth++
-	case command == tds.CurCmdCommit && a.depth > 0:
-		a.depth--
+	case command == tds.CurCmdCommit:
+		a.depth, a.ended = max(a.depth-1, 0), true
 	case command == tds.CurCmdAbort:
-		a.depth = 0
+		a.depth, a.ended, a.aborted = 0, true, true
 	}
 }
 
@@ -91,8 +91,9 @@ func (r *muxRequest) env(body []byte, at int) error {
 	case tds.EnvResetConnection:
 		a.reset, a.began, a.tran = true, true, 0
 		if r.ourReset && at >= 3 {
-			a.cutFrom, a.cutTo = at-3, at+len(body)
+			r.cuts = append(r.cuts, cut{at - 3, at + len(body)})
 		}
+		r.port.mx.servedBy(r.port.backend).recovery.Reset()
 		return nil
 	default:
 		return nil
@@ -160,8 +161,9 @@ func (p *port) conclude(r *muxRequest) event {
 	e.unsure = (r.reset || r.ourReset) && !a.reset && !r.lost
 	found := r.plan.Pin()
 	r.plan.End()
-	was := x.core.tran != 0 && !r.reset
-	is := x.core.tran != 0
+	e.quiet = x.core.quiet && !a.reset
+	was := x.core.open() && !r.reset
+	is := x.core.tran != 0 || e.quiet
 	if a.began {
 		is = a.tran != 0
 	}
@@ -195,10 +197,7 @@ func (p *port) conclude(r *muxRequest) event {
 	if r.lost {
 		x.state.Pin(statement.OutOfStep, "", r.verdict.Digest, now)
 	}
-	if a.depth > 0 && !a.began && !was {
-		// This server does not tell of transactions: when it ends is not known.
-		x.state.Pin(statement.OutOfStep, "transaction not announced", r.verdict.Digest, now)
-	}
+	x.learnOf(r, was)
 	if x.state.Settings != before {
 		x.state.Settle(x.state.Settings.Relative(x.login.base), now)
 	}
@@ -208,8 +207,10 @@ func (p *port) conclude(r *muxRequest) event {
 	} else if r.typ != tds.PacketTransMgr {
 		s.left |= statement.Unseen
 	}
-	e.pinned = x.state.Pinned()
-	e.linger = x.share.Linger > 0 && r.judged && r.verdict.Effects&statement.Identity != 0 && !o.Errors
+	if r.judged && r.verdict.Effects&statement.ReadsLast != 0 {
+		x.reads = true
+	}
+	e.linger = x.share.Linger > 0 && (r.judged && r.verdict.Effects&statement.Identity != 0 && !o.Errors || x.reads)
 	return e
 }
 

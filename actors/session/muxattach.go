@@ -143,7 +143,13 @@ type arranged struct {
 	// rolledBack says that the open transaction was, by an error.
 	rolledBack bool
 	plan       *prepared.Plan
+	recovery   *statement.Recovery // of the connection
+	keep       bool                // the payload, in kept
+	kept       []byte
 }
+
+// maxKept bounds the answer to a question of ours, in bytes.
+const maxKept = 16 << 10
 
 // Token implements tds.Handler.
 func (a *arranged) Token(t tds.Token, body []byte, _ int) error {
@@ -153,12 +159,19 @@ func (a *arranged) Token(t tds.Token, body []byte, _ int) error {
 			switch tds.EnvType(body[0]) {
 			case tds.EnvResetConnection:
 				a.reset = true
+				a.recovery.Reset()
 			case tds.EnvBeginTransaction:
 				a.failed = errors.New("it began a transaction")
 			case tds.EnvRollbackTransaction:
 				a.rolledBack = true
 			}
 		}
+	case tds.TokenSessionState:
+		s, err := tds.DecodeSessionState(body)
+		if err != nil {
+			return err
+		}
+		a.recovery.Apply(s)
 	case tds.TokenError:
 		if a.plan == nil && a.failed == nil {
 			if e, err := tds.DecodeServerError(body, a.version); err == nil {
@@ -243,7 +256,7 @@ var errResetOfHandles = errors.New("session: a reset with a prepared statement")
 
 // aside runs a request of ours on the backend and reads its response to the end.
 func (p *port) aside(typ tds.PacketType, status tds.Status, body []byte, h *arranged, w *tds.Walker) error {
-	h.version = p.tokens
+	h.version, h.recovery = p.tokens, &p.mx.servedBy(p.backend).recovery
 	_ = p.backend.Net.SetDeadline(time.Now().Add(p.env.CleanTimeout))
 	if err := p.server.send(tds.AppendMessage(nil, typ, status, 0, p.mx.login.packetSize, body)); err != nil {
 		return err
@@ -259,6 +272,12 @@ func (p *port) aside(typ tds.PacketType, status tds.Status, body []byte, h *arra
 		}
 		if err := w.Feed(packet[tds.HeaderSize:]); err != nil {
 			return err
+		}
+		if h.keep {
+			if len(h.kept)+len(packet) > maxKept {
+				return fmt.Errorf("%w: a long answer", errPacket)
+			}
+			h.kept = append(h.kept, packet[tds.HeaderSize:]...)
 		}
 		eom := head.EOM()
 		p.server.take(head.Length)

@@ -20,6 +20,11 @@ type Sharing struct {
 	// that inserted rows, should it ask for the identity they got; 0: not at all.
 	Linger time.Duration
 	Pins   PinMetrics // nil: nobody counts
+	// Transactions says how a server is taken that might not announce them.
+	Transactions Announcing
+	// Silenced are reasons that do not pin, Raised kinds of requests that pin
+	// though their state could be followed.
+	Silenced, Raised statement.ReasonSet
 }
 
 // muxed is what a port in transaction pooling has beside its own. It is small:
@@ -32,6 +37,10 @@ type muxed struct {
 	serving   bool             // a goroutine is at work on a request, and closes handles after it
 	stopped   bool             // the actor is gone: nobody answers what was asked
 	lostTrack bool             // of the backend's responses
+	reads     bool             // the client has asked for what the request before left (@@ROWCOUNT)
+	mute      bool             // the server has not announced a transaction that it began
+	tells     bool             // it has announced one that a batch began
+	unheard   bool             // it did not tell the client's options when it was asked
 	timer     *time.Timer      // of lingering
 	until     time.Time        // when it ends
 	state     statement.State  // the client's; of the goroutine that serves it, and so is:
@@ -46,6 +55,7 @@ type sharedLogin struct {
 	packetSize int
 	encryption bool               // of columns
 	rank       bool               // of data classification
+	suspect    bool               // its server may not announce transactions
 	base       statement.Settings // of a session as this login leaves it, where known
 }
 
@@ -54,11 +64,15 @@ type served struct {
 	settings statement.Settings
 	prepared *prepared.Cache
 	left     statement.Effects // by the owner, until a reset
+	recovery statement.Recovery
 }
 
 func (s *served) Resetting() { s.prepared.Forget() }
 
-func (s *served) Cleaned() { s.settings, s.left = statement.Settings{}, 0 }
+func (s *served) Cleaned() {
+	s.settings, s.left = statement.Settings{}, 0
+	s.recovery.Reset()
+}
 
 // servedBy returns the state of a connection, making it on first use.
 func (x *muxed) servedBy(c *backend.Conn) *served {

@@ -43,6 +43,7 @@ func (p *port) serveShared(a *backend.Answer) {
 // learn takes over what a login's answer says of the sessions it opens.
 func (l *sharedLogin) learn(a *backend.Answer, hello *tds.Login7) {
 	l.packetSize = a.PacketSize
+	l.suspect = !announces(a)
 	feature := func(id tds.FeatureID) []byte {
 		if _, asked := hello.Feature(id); !asked {
 			return nil

@@ -44,9 +44,13 @@ type muxRequest struct {
 	rested   bool               // the session is idle again, perhaps at work on the next request
 	held     []heldPacket       // packets that wait for the next one
 
-	answer muxAnswer
-	plan   prepared.Plan
-	walker tds.Walker
+	answer    muxAnswer
+	cuts      []cut    // of the payload being fed
+	state     int      // bytes of a SESSIONSTATE that were left out of the packets before
+	doubt     question // what the backend is asked before it is known what the request left
+	concluded event    // with doubt: what is known so far
+	plan      prepared.Plan
+	walker    tds.Walker
 
 	buf [tds.HeaderSize + maxJudged]byte // room for a header, then payload
 }
@@ -61,7 +65,7 @@ func (r *muxRequest) begin(p *port) {
 	r.whole, r.ignored, r.packets, r.n, r.headers, r.err = false, false, 0, 0, tds.AllHeaders{}, nil
 	r.judged, r.scan, r.handles, r.pin = false, nil, false, ""
 	r.reset, r.ourReset, r.fresh, r.lost, r.rested, r.inText = false, false, false, false, false, false
-	r.answer = muxAnswer{}
+	r.answer, r.cuts, r.state, r.doubt = muxAnswer{}, r.cuts[:0], 0, 0
 }
 
 // done gives r back.

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -52,6 +51,11 @@ func (p *port) runRequest(r *muxRequest) (next deed, again, ended bool) {
 		if eom {
 			d, done = p.endOfMessage(r, &resp, n)
 		}
+		if r.doubt != 0 {
+			r.held = append(r.held, p.server.setAside(from, n))
+			from, n = 0, 0
+			d, done = p.askBackend(r), true
+		}
 		if d.back && d.act == actNone {
 			p.giveBack(d.how) // before the client is written to, which may take its time
 		}
@@ -99,15 +103,12 @@ func (p *port) followPackets(r *muxRequest, resp *response) (from, n int, eom, h
 		resp.note(payload)
 		p.bucket.Metrics.ServerPackets.Inc()
 		hold = r.follow(payload)
-		if to := r.answer.cutTo; to > 0 {
-			from += leaveOut(b, from, n, n+tds.HeaderSize+r.answer.cutFrom, n+tds.HeaderSize+to)
-			r.answer.cutTo = 0
+		if len(r.cuts) > 0 {
+			from += r.strip(b, from, n, h)
 		}
 		n += h.Length
 		if h.EOM() {
-			if !r.lost && r.walker.EndOfMessage() != nil {
-				r.lost = true
-			}
+			r.lost = r.walker.EndOfMessage() != nil || r.lost
 			return from, n, true, hold, nil
 		}
 		if hold || len(b)-n < tds.HeaderSize {
@@ -122,29 +123,21 @@ func (p *port) followPackets(r *muxRequest, resp *response) (from, n int, eom, h
 	}
 }
 
-// follow walks over one packet's payload.
+// follow walks over one packet's payload. Where track was lost by an earlier
+// response, it looks for what the client must not get.
 func (r *muxRequest) follow(payload []byte) (hold bool) {
-	if r.lost {
+	if r.walker.Err() != nil {
 		return false
 	}
 	var err error
-	if r.handles {
+	if r.handles && !r.lost {
 		hold, err = r.plan.Feed(&r.walker, payload)
 	} else {
 		err = r.walker.Feed(payload)
 	}
-	r.lost = err != nil
+	r.lost = r.lost || err != nil
+	r.cutState(len(payload))
 	return hold && err == nil
-}
-
-// leaveOut takes b[cut:to], which lies in the payload of the packet at b[at],
-// out of b[from:] by moving what comes before it up. It returns by how much.
-func leaveOut(b []byte, from, at, cut, to int) int {
-	size := to - cut
-	length := int(binary.BigEndian.Uint16(b[at+2:])) - size
-	copy(b[from+size:to], b[from:cut])
-	binary.BigEndian.PutUint16(b[at+size+2:], uint16(length))
-	return size
 }
 
 // setAside takes buffered()[:n] out of s together with its buffer.
@@ -202,11 +195,24 @@ func (p *port) endOfMessage(r *muxRequest, resp *response, n int) (d deed, done 
 		x.core.step(ended)
 	}
 	e.unsure = e.unsure || len(p.server.buffered()) > n
+	if r.doubt = p.doubt(r, &e); r.doubt != 0 {
+		x.core.step(event{what: hapAsk})
+		r.concluded = e
+		return deed{}, false
+	}
+	return p.decide(r, e), true
+}
+
+// decide is the end of a response about which there is no doubt left. It is
+// called with mu held.
+func (p *port) decide(r *muxRequest, e event) deed {
+	x := p.mx
 	e.drain = p.draining
 	x.lostTrack = r.lost
-	p.inTx.Store(x.core.tran != 0 || r.lost)
+	p.inTx.Store(x.core.tran != 0 || e.quiet || r.lost)
+	p.weigh(r, &e)
 	x.show()
-	return x.core.step(e), true
+	return x.core.step(e)
 }
 
 // writeFailed is called when the client could not be written to.

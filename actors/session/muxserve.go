@@ -114,7 +114,7 @@ func (p *port) rest(r *muxRequest) bool {
 	handOver := p.watching
 	p.watching, p.awaiting = false, false
 	p.setPhase(phaseIdle)
-	drain := p.draining && p.mx.core.tran == 0
+	drain := p.draining && !p.mx.core.open()
 	cause := p.drainFor
 	p.armLinger()
 	p.mu.Unlock()

@@ -164,7 +164,8 @@ func (s *Session) acquire(c *actor.Context[Msg], l *tds.Login7) {
 		req.Digest = s.env.Credentials.Digest(id, send.UserName, send.Password)
 		l.Password = "" // the request has it; a login that is relayed needs it itself
 		if b.Sharing != nil {
-			req.Key.Shared, req.AnswerOnly = true, true
+			backend.Share(req.Login, &req.Key)
+			req.AnswerOnly = true
 			s.state.shared = true
 			s.port.share(b.Sharing, req.Key, req.Digest)
 		} else if b.Observing != nil {

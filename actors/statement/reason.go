@@ -67,6 +67,36 @@ func ParseReason(name string) (Reason, bool) {
 	return NoReason, false
 }
 
+// ReasonSet is a set of reasons.
+type ReasonSet uint32
+
+// SetOf makes a set.
+func SetOf(rs ...Reason) (s ReasonSet) {
+	for _, r := range rs {
+		s |= 1 << r
+	}
+	return s
+}
+
+// Has tells whether r is in the set.
+func (s ReasonSet) Has(r Reason) bool { return s>>r&1 != 0 }
+
+// CanBeSilenced tells whether a client may be taken off its backend in spite of
+// r. What it loses then must be its own alone, gone with a reset, and nothing
+// that changes what its next statements do unseen: not a transaction, the rows
+// of a bulk load, who the client is, options, or what nobody knows.
+func (r Reason) CanBeSilenced() bool {
+	switch r {
+	case TempTable, GlobalTemp, Cursor, AppLock, XMLDocument, TraceFlag, IdentityInsert, OpenKey, OLEObject, Prepared, UnseenCode, ServerState:
+		return true
+	}
+	return false
+}
+
+// CanBeRaised tells whether r can be made to pin where it would not: options
+// that are replayed, statements prepared by calls, code that is not seen.
+func (r Reason) CanBeRaised() bool { return r == SetOption || r == Prepared || r == UnseenCode }
+
 // counted tells that ending it takes as many calls as making it did.
 func (r Reason) counted() bool { return r == AppLock || r == ExecuteAs || r == XMLDocument }
 

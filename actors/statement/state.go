@@ -199,6 +199,22 @@ func (st *State) TransactionDone(rolledBack, stillOpen bool) {
 	st.keep(kept)
 }
 
+// Silence drops the pins of the reasons, and tells whether there were any.
+func (st *State) Silence(s ReasonSet) bool {
+	if s == 0 || len(st.pins) == 0 {
+		return false
+	}
+	n := len(st.pins)
+	kept := st.pins[:0]
+	for _, p := range st.pins {
+		if !s.Has(p.Reason) {
+			kept = append(kept, p)
+		}
+	}
+	st.keep(kept)
+	return len(kept) < n
+}
+
 // Reset takes over what RESETCONNECTION did.
 func (st *State) Reset() {
 	st.Settings = st.Settings.AfterReset()

@@ -132,7 +132,9 @@ func (n *node) warm(cfg *configs.Config, b configs.EffectiveBucket) *bucket.Warm
 		return nil
 	}
 	login, key := backend.Request(l, n.env.Match)
-	key.Shared = n.cfg.Proxy.Pooling == configs.PoolingTransaction // only a restart changes it
+	if n.cfg.Proxy.Pooling == configs.PoolingTransaction { // only a restart changes it
+		backend.Share(&login, &key)
+	}
 	return &bucket.Warm{Login: &login, Key: key, Digest: n.env.Credentials.Digest(b.ID, login.UserName, login.Password), Guess: true}
 }
 

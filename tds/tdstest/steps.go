@@ -25,11 +25,16 @@ func LoginTokens(l tds.Login7) []byte {
 }
 
 // LoginOK accepts the login; more are tokens to go before the final DONE.
+// Without any, session recovery is acknowledged to who asks for it, as SQL
+// Server does.
 func LoginOK(more ...[]byte) Step {
 	return func(c *ServerConn) error {
 		b := LoginTokens(c.Login)
 		for _, m := range more {
 			b = append(b, m...)
+		}
+		if _, asked := c.Login.Feature(tds.FeatureSessionRecovery); asked && len(more) == 0 {
+			b = tds.FeatureExtAck{Features: []tds.Feature{{ID: tds.FeatureSessionRecovery}}}.Append(b)
 		}
 		return c.Reply(tds.Done{CurCmd: tds.CurCmdNone}.Append(b, c.Version))
 	}
