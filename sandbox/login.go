@@ -127,6 +127,10 @@ func (c *conn) open(a *loginAnswer, r *packetReader, user string) (*session, err
 		return nil, errors.Join(a.fail(4060, 11, fmt.Sprintf("Cannot open database \"%s\" requested by the login. The login failed.", l.Database)), err)
 	}
 	ses.engine = engine
+	if a.recovers() {
+		ses.recovery.teller, _ = engine.(stateTeller)
+		a.initial = ses.recovery.begin()
+	}
 	if err := c.send(ses.spid, a.success(ses.packetSize)); err != nil {
 		ses.close()
 		return nil, err

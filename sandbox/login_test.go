@@ -30,7 +30,7 @@ func TestLoginAnswerOrder(t *testing.T) {
 		t.Errorf("tokens %v", ts)
 	}
 	ack, err := tds.DecodeFeatureExtAck(ts[7].body)
-	if err != nil || len(ack.Features) != 1 || ack.Features[0].ID != tds.FeatureUTF8Support {
+	if err != nil || len(ack.Features) != 2 || ack.Features[0].ID != tds.FeatureUTF8Support || ack.Features[1].ID != tds.FeatureSessionRecovery {
 		t.Errorf("FEATUREEXTACK %+v, %v", ack, err)
 	}
 	la, err := tds.DecodeLoginAck(ts[5].body)
@@ -243,17 +243,6 @@ func TestReadOnlyRouting(t *testing.T) {
 	}
 	if _, err := Start(Options{ReadOnlyRouting: "replica"}); err == nil {
 		t.Error("a routing target without port was accepted")
-	}
-}
-
-func TestSessionRecoveryOption(t *testing.T) {
-	s, _ := startFake(t, Options{SessionRecovery: true})
-	c := dial(t, s)
-	c.preLogin(tds.EncryptNotSupported)
-	ts := c.login(tds.Login7{UserName: "sa", Features: []tds.Feature{{ID: tds.FeatureSessionRecovery}}})
-	ack, err := tds.DecodeFeatureExtAck(find(ts, tds.TokenFeatureExtAck).body)
-	if err != nil || len(ack.Features) != 1 || len(ack.Features[0].Data) != 0 {
-		t.Errorf("FEATUREEXTACK %+v, %v", ack, err)
 	}
 }
 

@@ -22,6 +22,7 @@ type loginAnswer struct {
 	conn    *conn
 	login   *tds.Login7
 	version tds.Version
+	initial []byte // state, for session recovery
 }
 
 func (a *loginAnswer) message(dst []byte, number int32, class byte, text string) []byte {
@@ -101,6 +102,14 @@ func (a *loginAnswer) greeting(packetSize int) []byte {
 	return tds.EnvChange{Type: tds.EnvPacketSize, New: strconv.Itoa(packetSize), Old: strconv.Itoa(tds.DefaultPacketSize)}.Append(b)
 }
 
+// recovers tells whether the client is told of its session's state. One that
+// brings state of another session along is refused by silence: its driver takes
+// the login for a new one that lacks it.
+func (a *loginAnswer) recovers() bool {
+	data, asked := a.login.Feature(tds.FeatureSessionRecovery)
+	return asked && len(data) == 0 && a.version.AtLeast(tds.V74) && !a.conn.srv.opts.NoSessionRecovery
+}
+
 // features are those of the client's that the server has.
 func (a *loginAnswer) features() []tds.Feature {
 	if !a.version.AtLeast(tds.V74) {
@@ -111,8 +120,8 @@ func (a *loginAnswer) features() []tds.Feature {
 		switch {
 		case f.ID == tds.FeatureUTF8Support:
 			fs = append(fs, tds.Feature{ID: f.ID, Data: []byte{1}})
-		case f.ID == tds.FeatureSessionRecovery && a.conn.srv.opts.SessionRecovery:
-			fs = append(fs, tds.Feature{ID: f.ID})
+		case f.ID == tds.FeatureSessionRecovery && a.recovers():
+			fs = append(fs, tds.Feature{ID: f.ID, Data: a.initial})
 		}
 	}
 	return fs

@@ -99,8 +99,9 @@ type Options struct {
 	// ReadOnlyRouting (host:port) is where logins with read-only intent are
 	// sent by ENVCHANGE 20; empty sends none.
 	ReadOnlyRouting string
-	// SessionRecovery acknowledges the feature with an empty initial state.
-	SessionRecovery bool
+	// NoSessionRecovery is a server before 2014, or Babelfish, which does not
+	// acknowledge the feature.
+	NoSessionRecovery bool
 
 	// KeepEvents is the number of latest events that Events returns; 0 keeps none.
 	KeepEvents int

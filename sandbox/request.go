@@ -52,6 +52,7 @@ func (s *session) reset(status tds.Status) {
 	}
 	s.conn.srv.resets.Add(1)
 	s.engine.Reset(status&tds.StatusResetSkipTran != 0)
+	s.recovery.reset()
 	s.out.buf = tds.EnvChange{Type: tds.EnvResetConnection}.Append(s.out.buf)
 }
 

@@ -32,6 +32,7 @@ type session struct {
 	spid       int
 	bulk       string // the INSERT BULK whose data must come next
 	rpc        rpcDecoder
+	recovery   recovery
 
 	mu     sync.Mutex
 	ctx    context.Context // of requests, until one is cancelled

@@ -214,6 +214,8 @@ func (k *sink) endCall(more bool) {
 	}
 	if more {
 		done.Status |= tds.DoneMore | tds.DoneRPCInBatch
+	} else {
+		out.buf = k.ses.recovery.append(out.buf)
 	}
 	out.buf = done.Append(out.buf, k.ses.version)
 }
@@ -242,6 +244,7 @@ func (k *sink) endBatch() {
 	if k.failed {
 		k.held.Status |= tds.DoneError
 	}
+	k.out.buf = k.ses.recovery.append(k.out.buf)
 	k.out.buf = k.held.Append(k.out.buf, k.ses.version)
 	k.holding = false
 }
