@@ -47,7 +47,7 @@ func TestMuxScenarios(t *testing.T) {
 var happenings = map[string]happening{
 	"request": hapRequest, "granted": hapGranted, "refused": hapRefused, "ready": hapReady, "unready": hapUnready,
 	"answered": hapAnswered, "began": hapBegan, "ended": hapEnded, "done": hapDone, "written": hapWritten,
-	"attention": hapAttention, "left": hapLeft, "died": hapDied, "lingered": hapLingered,
+	"attention": hapAttention, "left": hapLeft, "ask": hapAsk, "died": hapDied, "lingered": hapLingered,
 }
 
 var actNames = map[act]string{
@@ -71,7 +71,7 @@ func (m *mux) String() string {
 	for _, f := range []struct {
 		on   bool
 		name string
-	}{{m.held, "held"}, {m.tran != 0, fmt.Sprint("transaction ", m.tran)}, {m.pinned, "pinned"}, {m.linger, "lingers"}, {m.cancel, "cancelled"}, {m.left, "client gone"}} {
+	}{{m.held, "held"}, {m.tran != 0, fmt.Sprint("transaction ", m.tran)}, {m.quiet, "silent transaction"}, {m.pinned, "pinned"}, {m.linger, "lingers"}, {m.cancel, "cancelled"}, {m.left, "client gone"}} {
 		if f.on {
 			s += ", " + f.name
 		}
@@ -99,6 +99,8 @@ func replayMux(t *testing.T, file []byte) []byte {
 				switch w {
 				case "pinned":
 					e.pinned = true
+				case "quiet":
+					e.quiet, e.pinned = true, true
 				case "linger":
 					e.linger = true
 				case "unsure":
@@ -134,7 +136,7 @@ func TestMuxRandom(t *testing.T) {
 		m := &mux{}
 		holds := false
 		for range 60 {
-			e := event{what: happening(r.IntN(int(hapLingered) + 1)), pinned: r.IntN(4) == 0, linger: r.IntN(4) == 0, unsure: r.IntN(20) == 0}
+			e := event{what: happening(r.IntN(int(hapLingered) + 1)), pinned: r.IntN(4) == 0, linger: r.IntN(4) == 0, unsure: r.IntN(20) == 0, quiet: r.IntN(4) == 0}
 			if e.what == hapBegan && m.stage != running {
 				continue // responses only tell
 			}
@@ -154,17 +156,17 @@ func TestMuxRandom(t *testing.T) {
 					t.Fatalf("seed %d: %v after %+v gives back what it has not", seed, d, e)
 				}
 				holds = false
-				if d.how == bucket.Known && (m.tran != 0 || m.pinned) {
+				if d.how == bucket.Known && !m.free() {
 					t.Fatalf("seed %d: %v after %+v: state goes to others", seed, d, e)
 				}
-				if d.how == bucket.Known && before.stage == running && e.what != hapDone {
+				if d.how == bucket.Known && (before.stage == running || before.stage == asking) && e.what != hapDone {
 					t.Fatalf("seed %d: %v after %+v in the middle of a response", seed, d, e)
 				}
 			}
 			if m.held != holds {
 				t.Fatalf("seed %d: held is %v after %+v (%v)", seed, m.held, e, d)
 			}
-			if m.stage == atRest && !m.held && m.tran != 0 {
+			if m.stage == atRest && !m.held && m.open() {
 				t.Fatalf("seed %d: a transaction without a backend after %+v", seed, e)
 			}
 			if m.stage == over && holds {
