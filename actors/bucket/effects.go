@@ -32,6 +32,7 @@ func (g *Governor) do(c *actor.Context[Msg], e effect) []effect {
 	case doDial:
 		g.dial(e.dial)
 	case doClose:
+		g.cfg.Metrics.closed(e.why)
 		g.work(func() Msg {
 			if e.cut {
 				e.conn.Abort()
@@ -98,7 +99,7 @@ const answerAgain = 5 * time.Millisecond
 func (g *Governor) grant(c *actor.Context[Msg], e doGrant) []effect {
 	now := time.Now()
 	l, m := e.lease, g.cfg.Metrics
-	l.Target = g.cfg.Target
+	l.Target, l.Granted = g.cfg.Target, now
 	if l.own != nil {
 		l.own.admit, l.own.loss = g.cfg.Admit, g.slotLost
 	}
@@ -175,6 +176,9 @@ func (g *Governor) slotLost() error {
 // knows why its connection breaks.
 func (g *Governor) cut(l *Lease) {
 	l.request.died(l)
+	if l.own == nil {
+		g.cfg.Metrics.closed("slot lost")
+	}
 	g.work(func() Msg {
 		if l.own != nil {
 			l.own.cut(g.ctx.Done())

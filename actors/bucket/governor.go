@@ -72,6 +72,7 @@ func (g *Governor) Started(c *actor.Context[Msg]) {
 	actor.Watch(c, g.queue, func(actor.Down) Msg { return queueDown{} })
 	g.run(c, g.state.tick(time.Now(), g.cfg.Warm != nil))
 	c.After(tickEvery, tick{})
+	g.publishSettings()
 	g.endTurn(false)
 }
 
@@ -135,6 +136,7 @@ func (g *Governor) receive(c *actor.Context[Msg], m Msg) (ticked bool) {
 	case closed:
 		g.run(c, g.state.slotClosed(m.then))
 	case cleaned:
+		g.countCleaned(m)
 		if m.err != nil && !errors.Is(m.err, net.ErrClosed) { // cut off meanwhile
 			g.cfg.Metrics.CleanFailed.Inc()
 			g.cfg.Log.Warn("backend could not be cleaned and is closed", "bucket", g.cfg.ID, "check", m.check, "err", m.err)
@@ -230,12 +232,14 @@ func (g *Governor) dialDone(c *actor.Context[Msg], m dialed, now time.Time) {
 	r := m.dial.req
 	switch {
 	case m.err == nil:
+		inc(g.cfg.Metrics.Dials.Opened)
 		g.cfg.Metrics.Gauges.Failure.Store(nil)
 		if r != nil {
 			g.learn(c, r)
 		}
 	case errors.Is(m.err, errLost), errors.Is(m.err, errLoginUnknown):
 		// Nothing was tried, or it was called off.
+		inc(g.cfg.Metrics.Dials.CalledOff)
 	default:
 		g.dialFailed(m)
 	}
@@ -275,7 +279,9 @@ func (g *Governor) dialFailed(m dialed) {
 			level = slog.LevelWarn
 		}
 		g.cfg.Metrics.Gauges.Failure.Store(nil) // it answered
+		inc(g.cfg.Metrics.Dials.Refused)
 	} else {
+		inc(g.cfg.Metrics.Dials.Unreachable)
 		text := m.err.Error()
 		g.cfg.Metrics.Gauges.Failure.Store(&text)
 	}
@@ -337,6 +343,7 @@ func (g *Governor) configure(c *actor.Context[Msg], m Configure) {
 		}
 	}
 	g.cfg.Settings, g.cfg.Queue = m.Settings, m.Queue
+	g.publishSettings()
 	if w := g.cfg.Warm; w == nil || m.Warm == nil || w.Digest != m.Warm.Digest {
 		g.cfg.Warm = m.Warm // else what was learnt of clients stays
 	}

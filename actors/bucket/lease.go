@@ -17,6 +17,8 @@ type Lease struct {
 	// Warm says that no backend login was needed.
 	Warm   bool
 	Waited time.Duration
+	// Granted is when the lease was handed over.
+	Granted time.Time
 	Target *backend.Target // where to dial, with Dedicated
 
 	session   actor.ID

@@ -241,6 +241,8 @@ func (m *model) check() {
 		m.fail("%d open by the state's count, %d in fact: %d dials, %v, %d dedicated", st.open, open, m.dials, at, m.own)
 	case st.idle.len() != at[placeIdle], len(st.busy) != at[placeBusy], len(st.leases) != at[placeLeased]+m.own-m.fleet.ownCut:
 		m.fail("%d idle, %d busy, %d leased by the state's count; in fact %v, %d dedicated", st.idle.len(), len(st.busy), len(st.leases), at, m.own)
+	case st.idle.len()+len(st.leases)+len(st.dials)+len(st.busy)+st.closing+st.passing != st.open:
+		m.fail("what the gauges show does not add up: %+v", *st)
 	case open > m.lastOpen && open > m.limit:
 		m.fail("%d open, limit %d", open, m.limit)
 	case st.open < 0, st.dialing < m.dials, st.dialing > st.set.MaxParallelLogins, st.waiting < 0, st.closing < 0, st.closing > at[placeClosing]+m.fleet.ownCut:

@@ -12,10 +12,19 @@ func (s *state) tick(now time.Time, canWarm bool) []effect {
 	var out []effect
 	for _, c := range s.idle.oldestFirst() {
 		stale := s.set.MaxIdleTime > 0 && now.Sub(c.IdleSince) >= s.set.MaxIdleTime && s.idle.len() > s.set.MinIdle
+		why := ""
 		switch {
-		case s.surplus() > 0, s.tooOld(c, now), stale:
+		case s.surplus() > 0:
+			why = "over the limit"
+		case s.tooOld(c, now):
+			why = "max_lifetime"
+		case stale:
+			why = "max_idle_time"
+		}
+		switch {
+		case why != "":
 			s.idle.remove(c)
-			out = append(out, s.close(c, "expired"))
+			out = append(out, s.close(c, why))
 		case s.set.CheckEvery > 0 && now.Sub(c.CheckedAt) >= s.set.CheckEvery && s.waiting == 0:
 			s.idle.remove(c)
 			out = append(out, s.clean(c, true))
