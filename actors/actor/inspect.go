@@ -30,6 +30,16 @@ type KindTotals struct {
 	Restarts uint64
 }
 
+// Queued is the number of messages in the actor's mailbox.
+func (r Ref[M]) Queued() int {
+	if r.cell == nil {
+		return 0
+	}
+	r.cell.mu.Lock()
+	defer r.cell.mu.Unlock()
+	return r.cell.queued()
+}
+
 // Each calls f for every actor, in no particular order, until f returns false. No lock
 // is held during the call; actors spawned meanwhile may be missed.
 func (s *System) Each(f func(Info) bool) {

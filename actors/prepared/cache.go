@@ -124,6 +124,7 @@ func (c *Cache) trim(more int) {
 			return
 		}
 		real, _ := c.remove(oldest)
+		c.store.evicted.Add(1)
 		c.garbage = append(c.garbage, real)
 	}
 }

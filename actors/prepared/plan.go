@@ -141,6 +141,7 @@ func (p *Plan) run(c *Call) {
 		p.moreUsed = append(p.moreUsed, k)
 	}
 	if _, ok := p.cache.use(k); ok {
+		p.cache.store.hits.Add(1)
 		return
 	}
 	for _, m := range p.missing {
@@ -148,6 +149,7 @@ func (p *Plan) run(c *Call) {
 			return
 		}
 	}
+	p.cache.store.misses.Add(1)
 	p.missing = append(p.missing, missing{key: k})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 )
 
 // Limits bound what prepared statements may take. Zero fields take the
@@ -64,6 +65,8 @@ type Store struct {
 	limits Limits
 	seed   maphash.Seed
 
+	hits, misses, evicted atomic.Uint64 // of caches
+
 	mu    sync.Mutex
 	byKey map[uint64]*Statement
 	count int
@@ -86,6 +89,12 @@ func (s *Store) Stats() StoreStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return StoreStats{s.count, s.bytes}
+}
+
+// Counts are totals of the connections' caches: statements that a request found
+// prepared, that it found not to be, and that were driven out by others.
+func (s *Store) Counts() (hits, misses, evicted uint64) {
+	return s.hits.Load(), s.misses.Load(), s.evicted.Load()
 }
 
 // intern returns the statement with these texts and counts one more user of

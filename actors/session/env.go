@@ -11,6 +11,7 @@ import (
 	"sluice/actors/backend"
 	"sluice/actors/bucket"
 	"sluice/actors/refusal"
+	"sluice/actors/tenants"
 	"sluice/tds"
 )
 
@@ -77,11 +78,24 @@ type Metrics struct {
 	// Dropped counts clients that were dropped before they had logged in, by reason.
 	Dropped func(reason string) Counter
 	Clients atomic.Int64 // connected
+	// Handshakes counts TLS handshakes with clients by version, "" for those
+	// that failed; nil: nobody counts.
+	Handshakes func(version string) Counter
+	// Tenants is told what leases have cost whom; nil: nobody asks.
+	Tenants *tenants.Table
 }
 
-// BucketMetrics are a bucket's instruments for sessions. All must be set.
+// BucketMetrics are a bucket's instruments for sessions. QuerySeconds,
+// ServerPackets and Errors must be set, the others may be nil.
 type BucketMetrics struct {
 	QuerySeconds Summary
+	Requests     [256]Counter // by packet type
+	// Cancels counts attentions of clients, Abandoned those sent for clients
+	// that had left.
+	Cancels, Abandoned Counter
+	// Replays counts batches of ours that gave a backend a client's settings,
+	// Resets the resets between two clients that went out with a request.
+	Replays, Resets Counter
 	// Packets counts packets by direction and type.
 	ClientPackets [256]Counter // by packet type, nil where there is none
 	ServerPackets Counter

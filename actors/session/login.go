@@ -103,7 +103,7 @@ func (p *port) handshake() (*tds.Login7, error) {
 		}
 		budget := tds.NewStrictHandshakeConn(conn, handshakeBudget)
 		sec := tls.Server(budget, p.env.TLS)
-		if err := sec.Handshake(); err != nil {
+		if err := p.shake(sec); err != nil {
 			return nil, drop("tls", err)
 		}
 		if err := budget.Finish(); err != nil {
@@ -174,7 +174,7 @@ func (p *port) prelogin(conn net.Conn, strict bool) (net.Conn, error) {
 	}
 	shim := tds.NewServerHandshakeConn(p.tcp, handshakeBudget)
 	sec := tls.Server(shim, p.env.wrappedTLS())
-	if err := sec.Handshake(); err != nil {
+	if err := p.shake(sec); err != nil {
 		_ = shim.Flush() // the alert that says why
 		return nil, drop("tls", err)
 	}

@@ -35,7 +35,7 @@ func (p *port) backendLost(requestRead bool, err error) {
 	}
 	e := p.loss(err)
 	p.tell(e)
-	p.bucket.Metrics.Errors(e.Cause.String()).Inc()
+	p.countError(e.Cause.String())
 	p.end(bucket.Broken, lostTo(e))
 }
 
@@ -131,6 +131,7 @@ func (p *port) clientLost(err error) {
 	_ = p.tcp.Close()
 	_ = p.backend.Net.SetReadDeadline(time.Now().Add(p.env.CleanTimeout))
 	if cancel {
+		inc(p.bucket.Metrics.Abandoned)
 		// If the write fails the reader of the response finds out as well.
 		_ = p.server.send(tds.AppendAttention(nil))
 	}

@@ -34,6 +34,9 @@ func (p *port) attach(r *muxRequest) deed {
 		r.ourReset = false
 		err = p.arrangeBy(r, s, resetAlone, true)
 	}
+	if r.ourReset {
+		inc(p.bucket.Metrics.Resets)
+	}
 	if r.reset || r.ourReset {
 		s.prepared.Forget()
 	}
@@ -115,6 +118,7 @@ func (p *port) arrangeBy(r *muxRequest, s *served, sql string, reset bool) error
 		status = tds.StatusReset
 	}
 	body := tds.SQLBatch{Text: sql}.Append(nil, p.tokens)
+	inc(p.bucket.Metrics.Replays)
 	seen := arranged{}
 	if err := p.aside(tds.PacketSQLBatch, status, body, &seen, &r.walker); err != nil {
 		return err
@@ -238,7 +242,7 @@ func (p *port) answeredEarly(answer []byte, rolledBack bool) deed {
 	if rolledBack {
 		x.state.TransactionDone(true, false)
 		x.core.step(event{what: hapEnded})
-		p.inTx.Store(false)
+		p.setInTx(false)
 	}
 	d := x.core.step(event{what: hapAnswered, pinned: x.state.Pinned()})
 	p.mu.Unlock()

@@ -45,6 +45,7 @@ type muxed struct {
 	until     time.Time        // when it ends
 	state     statement.State  // the client's; of the goroutine that serves it, and so is:
 	handles   prepared.Handles // its prepared statements
+	cost      cost             // guarded by the port's mu
 	shown     []PinInfo        // guarded by the port's mu: what Inspect tells of state
 }
 
@@ -129,6 +130,7 @@ func (p *port) detach(how bucket.GiveBack) *bucket.Lease {
 	if l == nil {
 		return nil
 	}
+	p.spent(l)
 	p.lease, p.backend = nil, nil
 	p.server.conn, p.server.raw = nil, nil
 	if c := l.Conn; how == bucket.Known && c != nil {

@@ -92,6 +92,7 @@ func (p *port) readRequest(r *muxRequest, h tds.Header) error {
 	p.mx.serving = true
 	p.mu.Unlock()
 	p.requests.Add(1)
+	inc(p.bucket.Metrics.Requests[h.Type])
 	r.typ, r.status, r.spid = h.Type, h.Status, h.SPID
 	for {
 		h, packet, err := p.client.packet()
@@ -124,12 +125,6 @@ func (p *port) readRequest(r *muxRequest, h tds.Header) error {
 		return fmt.Errorf("%w: %w", errPacket, err)
 	}
 	return nil
-}
-
-func (p *port) countPacket(h tds.Header) {
-	if c := p.bucket.Metrics.ClientPackets[h.Type]; c != nil {
-		c.Inc()
-	}
 }
 
 // judge finds out what the request does to the session. An answer that is not

@@ -209,7 +209,7 @@ func (p *port) decide(r *muxRequest, e event) deed {
 	x := p.mx
 	e.drain = p.draining
 	x.lostTrack = r.lost
-	p.inTx.Store(x.core.tran != 0 || e.quiet || r.lost)
+	p.setInTx(x.core.tran != 0 || e.quiet || r.lost)
 	p.weigh(r, &e)
 	x.show()
 	return x.core.step(e)

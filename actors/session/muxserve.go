@@ -92,7 +92,7 @@ func (p *port) serveRequest(h tds.Header) bool {
 		case actCut:
 			e := p.loss(r.err)
 			p.tellFor(r, e)
-			p.bucket.Metrics.Errors(e.Cause.String()).Inc()
+			p.countError(e.Cause.String())
 			p.end(bucket.Broken, lostTo(e))
 			return false
 		case actEnd:
@@ -163,6 +163,8 @@ func (p *port) lingered() {
 // muxAttention deals with an attention. It is called with mu held, and releases
 // it. It returns false if this goroutine is not to read the client any more.
 func (p *port) muxAttention(size int) bool {
+	p.countPacket(tds.Header{Type: tds.PacketAttention})
+	inc(p.bucket.Metrics.Cancels)
 	d := p.mx.core.step(event{what: hapAttention})
 	to := p.backend
 	switch d.act {
@@ -212,6 +214,7 @@ func (p *port) muxClientLost(err error) {
 	}
 	_ = p.tcp.Close() // a client that has stopped to read would block who writes
 	if cancel {
+		inc(p.bucket.Metrics.Abandoned)
 		if p.server.send(tds.AppendAttention(nil)) != nil {
 			to.Abort()
 		}
@@ -248,7 +251,7 @@ func (p *port) muxBackendDied(l *bucket.Lease) {
 	}
 	p.mu.Unlock()
 	e := p.loss(nil)
-	p.bucket.Metrics.Errors(e.Cause.String()).Inc()
+	p.countError(e.Cause.String())
 	p.end(bucket.Broken, e)
 }
 
@@ -283,6 +286,10 @@ func (p *port) muxEnded(how bucket.GiveBack) (*bucket.Lease, bucket.GiveBack) {
 		x.timer.Stop()
 	}
 	l := p.lease
+	if l != nil {
+		p.spent(l)
+	}
+	p.flushSpent()
 	p.lease, p.backend = nil, nil
 	if x.lostTrack || how == bucket.Unused {
 		how = bucket.Broken

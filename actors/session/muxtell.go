@@ -34,14 +34,14 @@ func (p *port) errorTokens(r *muxRequest, err error) []byte {
 	switch {
 	case errors.As(err, &refused):
 		body = refused.Tokens(nil, p.tokens)
-		p.bucket.Metrics.Errors("login_refused").Inc()
+		p.countError("login_refused")
 	case errors.As(err, &own):
 		body = own.Tokens(nil, p.tokens, p.env.ErrorStyle)
-		p.bucket.Metrics.Errors(own.Cause.String()).Inc()
+		p.countError(own.Cause.String())
 	default:
 		own = &refusal.Error{Cause: refusal.Internal, Bucket: p.bucket.ID, Node: p.env.Node}
 		body = own.Tokens(nil, p.tokens, p.env.ErrorStyle)
-		p.bucket.Metrics.Errors(own.Cause.String()).Inc()
+		p.countError(own.Cause.String())
 	}
 	done := tds.Done{Status: tds.DoneError}
 	if r.typ == tds.PacketRPC {
@@ -58,7 +58,9 @@ func (p *port) tellFor(r *muxRequest, err error) { p.write(p.errorTokens(r, err)
 func (p *port) refuseRequest(r *muxRequest) deed {
 	p.tellFor(r, r.err)
 	own := (*refusal.Error)(nil)
-	if !errors.As(r.err, &own) || own.Cause.Describe().Closes {
+	errors.As(r.err, &own)
+	p.spentInVain(own)
+	if own == nil || own.Cause.Describe().Closes {
 		p.mu.Lock()
 		p.cause = r.err
 		p.mx.core.stage = over

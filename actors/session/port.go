@@ -74,7 +74,8 @@ type port struct {
 	farewell  *portEnded // told when relaying is over
 	cause     error      // why the session ends, if not by the client
 
-	inTx     atomic.Bool // as far as requests and responses tell, erring on this side
+	inTx     atomic.Bool  // as far as requests and responses tell, erring on this side
+	txSince  atomic.Int64 // when it was set, in nanoseconds after born
 	requests atomic.Uint64
 }
 
@@ -164,6 +165,7 @@ func (p *port) clientAttention(h tds.Header, packet []byte) bool {
 		p.setPhase(phaseBusy)
 		p.owed = 0
 	}
+	inc(p.bucket.Metrics.Cancels)
 	again := p.attention // a second one before the first is acknowledged: one answer for both
 	p.attention, p.used = true, true
 	p.unsure = p.unsure || p.owed > 1
@@ -184,6 +186,7 @@ func (p *port) clientAttention(h tds.Header, packet []byte) bool {
 // lock free.
 func (p *port) noteRequest(h tds.Header, packet []byte) {
 	p.requests.Add(1)
+	inc(p.bucket.Metrics.Requests[h.Type])
 	if p.watched != nil {
 		p.watched.request(p, h, packet)
 	}
@@ -194,20 +197,20 @@ func (p *port) noteRequest(h tds.Header, packet []byte) {
 	a, err := tds.DecodeAllHeaders(payload, p.tokens)
 	if err != nil || !p.tokens.AtLeast(tds.V72) {
 		if err != nil {
-			p.inTx.Store(true)
+			p.setInTx(true)
 		}
 		return
 	}
-	p.inTx.Store(a.Transaction != 0)
+	p.setInTx(a.Transaction != 0)
 	if h.Type != tds.PacketTransMgr || len(payload) < a.Size+2 {
 		return
 	}
 	switch tds.TransMgrType(payload[a.Size]) {
 	case tds.TMCommit, tds.TMRollback:
 		t, err := tds.DecodeTransMgr(payload, p.tokens)
-		p.inTx.Store(err != nil || t.BeginNext || t.Type == tds.TMRollback && t.Name != "")
+		p.setInTx(err != nil || t.BeginNext || t.Type == tds.TMRollback && t.Name != "")
 	default:
-		p.inTx.Store(true)
+		p.setInTx(true)
 	}
 }
 
@@ -216,9 +219,7 @@ func (p *port) noteRequest(h tds.Header, packet []byte) {
 func (p *port) forward(h tds.Header) error {
 	typ := h.Type
 	for {
-		if c := p.bucket.Metrics.ClientPackets[h.Type]; c != nil {
-			c.Inc()
-		}
+		p.countPacket(h)
 		if h.Type != typ {
 			p.end(bucket.Broken, tds.ErrMixedMessage)
 			return tds.ErrMixedMessage
@@ -230,6 +231,7 @@ func (p *port) forward(h tds.Header) error {
 			if err != nil || next.Type != typ || len(b)-n < next.Length {
 				break
 			}
+			p.countPacket(next)
 			n += next.Length
 			eom = next.EOM()
 		}

@@ -7,18 +7,25 @@ import (
 	"sluice/actors/refusal"
 )
 
-// registry knows the sessions of a node, for draining and ending them.
-type registry struct {
+// registry knows the sessions of a node, for draining, ending and counting
+// them. It is in parts, so that a look at all of 300,000 sessions does not keep
+// others from coming and going.
+type registry struct{ parts [64]registryPart }
+
+type registryPart struct {
 	mu   sync.Mutex
 	refs map[actor.ID]member
 }
+
+func (g *registry) part(id actor.ID) *registryPart { return &g.parts[uint64(id)%uint64(len(g.parts))] }
 
 type member struct {
 	ref  Ref
 	port *port
 }
 
-func (r *registry) add(s Ref, p *port) {
+func (g *registry) add(s Ref, p *port) {
+	r := g.part(s.ID())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.refs == nil {
@@ -27,29 +34,39 @@ func (r *registry) add(s Ref, p *port) {
 	r.refs[s.ID()] = member{s, p}
 }
 
-func (r *registry) remove(id actor.ID) {
+func (g *registry) remove(id actor.ID) {
+	r := g.part(id)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.refs, id)
 }
 
-func (r *registry) all() []Ref {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	refs := make([]Ref, 0, len(r.refs))
-	for _, s := range r.refs {
-		refs = append(refs, s.ref)
+// each calls f with every session, without a lock.
+func (g *registry) each(f func(member)) {
+	var some []member
+	for i := range g.parts {
+		r := &g.parts[i]
+		r.mu.Lock()
+		for _, m := range r.refs {
+			some = append(some, m)
+		}
+		r.mu.Unlock()
+		for _, m := range some {
+			f(m)
+		}
+		some = some[:0]
 	}
+}
+
+func (g *registry) all() []Ref {
+	var refs []Ref
+	g.each(func(m member) { refs = append(refs, m.ref) })
 	return refs
 }
 
-func (r *registry) ports() []*port {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	ports := make([]*port, 0, len(r.refs))
-	for _, s := range r.refs {
-		ports = append(ports, s.port)
-	}
+func (g *registry) ports() []*port {
+	var ports []*port
+	g.each(func(m member) { ports = append(ports, m.port) })
 	return ports
 }
 
@@ -71,9 +88,10 @@ func KillAll(e *Env, cause refusal.Cause) {
 
 // KillOne ends the session with the given id, ok false if there is none.
 func KillOne(e *Env, id actor.ID, cause refusal.Cause) (ok bool) {
-	e.sessions.mu.Lock()
-	s, ok := e.sessions.refs[id]
-	e.sessions.mu.Unlock()
+	part := e.sessions.part(id)
+	part.mu.Lock()
+	s, ok := part.refs[id]
+	part.mu.Unlock()
 	if ok && s.ref.Tell(Kill{cause}) != nil {
 		s.ref.Stop(&refusal.Error{Cause: cause, Node: e.Node})
 	}

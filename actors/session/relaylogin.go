@@ -223,7 +223,7 @@ func (p *port) endRelay(err error) {
 	var gone *lost
 	var own *refusal.Error
 	if !errors.As(err, &refused) && !errors.As(err, &gone) && errors.As(err, &own) && !p.hasEnded() {
-		p.bucket.Metrics.Errors(own.Cause.String()).Inc()
+		p.countError(own.Cause.String())
 		p.tell(own)
 	}
 	p.end(bucket.Gone, err)

@@ -102,7 +102,7 @@ func (p *port) serverPackets(r *response) (n int, eom bool, err error) {
 		}
 	}
 	if !p.inTx.Load() && bytes.Contains(b[:n], beginTransaction) {
-		p.inTx.Store(true)
+		p.setInTx(true)
 	}
 	return n, eom, nil
 }
@@ -190,7 +190,7 @@ func (p *port) responseBroken(r *response, err error) {
 	p.mu.Unlock()
 	if silent && !over {
 		e := p.loss(err)
-		p.bucket.Metrics.Errors(e.Cause.String()).Inc()
+		p.countError(e.Cause.String())
 		p.end(bucket.Broken, lostTo(e))
 		return
 	}

@@ -86,12 +86,13 @@ func (p *port) refuse(err error) {
 		own = &refusal.Error{Cause: refusal.Internal, Node: p.env.Node}
 		body = own.Tokens(nil, p.tokens, p.env.ErrorStyle)
 	}
+	p.spentInVain(own)
 	if p.bucket != nil {
 		kind := "login_refused"
 		if own != nil {
 			kind = own.Cause.String()
 		}
-		p.bucket.Metrics.Errors(kind).Inc()
+		p.countError(kind)
 	} else if own != nil {
 		p.env.Metrics.Dropped(own.Cause.String()).Inc()
 	}
@@ -173,7 +174,7 @@ func (p *port) backendDied() {
 	p.mu.Unlock()
 	if idle {
 		e := p.loss(nil)
-		p.bucket.Metrics.Errors(e.Cause.String()).Inc()
+		p.countError(e.Cause.String())
 		p.end(bucket.Broken, e)
 	}
 }

@@ -116,6 +116,7 @@ func (s *Session) do(c *actor.Context[Msg], e effect) {
 	case doRefuse:
 		s.port.goServe(func() { s.port.refuse(e.err) })
 	case doRelease:
+		s.port.spentWhole(e.lease)
 		if s.port.bucket.Governor.Tell(bucket.Release{Session: c.Self().ID(), Lease: e.lease, How: e.how}) != nil {
 			// The death watch brings the lease back.
 			c.Stop(errors.New("session: release refused"))
