@@ -19,7 +19,7 @@ type Lease struct {
 	Waited time.Duration
 	// Granted is when the lease was handed over.
 	Granted time.Time
-	Target *backend.Target // where to dial, with Dedicated
+	Target  *backend.Target // where to dial, with Dedicated
 
 	session   actor.ID
 	request   *Request

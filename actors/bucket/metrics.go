@@ -21,7 +21,8 @@ type Metrics struct {
 	QueueTimeout, QueueFull, Cancelled    Counter
 	DialFailed, CleanFailed               Counter
 	Dials                                 Dials
-	Cleaned, Checked, CheckFailed         Counter // CleanFailed counts failures of both kinds
+	Cleaned, Unclean                      Counter // cleans that succeeded, that failed
+	Checked, CheckFailed                  Counter // the same of checks; CleanFailed counts failures of both
 	// Closed counts connections that the governor closed, by one of CloseReasons.
 	Closed         func(reason string) Counter
 	QueueWait      Summary // seconds, 0 for those who did not wait
@@ -103,8 +104,11 @@ func (g *Governor) countCleaned(m cleaned) {
 		inc(g.cfg.Metrics.Checked)
 	case m.err == nil:
 		inc(g.cfg.Metrics.Cleaned)
-	case m.check && !errors.Is(m.err, net.ErrClosed):
+	case errors.Is(m.err, net.ErrClosed): // cut off meanwhile
+	case m.check:
 		inc(g.cfg.Metrics.CheckFailed)
+	default:
+		inc(g.cfg.Metrics.Unclean)
 	}
 }
 

@@ -66,6 +66,7 @@ func (n *node) startHTTP() error {
 func (n *node) debugRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /debug/actors", n.guarded(n.debugActors))
 	mux.Handle("DELETE /debug/actors", n.guarded(n.killSession))
+	mux.Handle("GET /debug/tenants", n.guarded(n.debugTenants))
 	mux.Handle("/debug/pprof/", n.guarded(pprof.Index))
 	mux.Handle("/debug/pprof/profile", n.guarded(pprof.Profile))
 	mux.Handle("/debug/pprof/symbol", n.guarded(pprof.Symbol))
@@ -173,19 +174,24 @@ func healthOf(b *runningBucket) bucketHealth {
 }
 
 func (n *node) ready(w http.ResponseWriter, _ *http.Request) {
-	if n.draining.Load() {
-		http.Error(w, "draining", http.StatusServiceUnavailable)
-		return
-	}
-	if !n.open.Load() {
-		http.Error(w, "starting", http.StatusServiceUnavailable)
-		return
-	}
-	if !n.fleet.serving() {
-		http.Error(w, "not part of the fleet: the ledger is "+n.fleet.slots.View().Ledger, http.StatusServiceUnavailable)
+	if why := n.unready(); why != "" {
+		http.Error(w, why, http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")
+}
+
+// unready is why the node wants no traffic, "" if it does.
+func (n *node) unready() string {
+	switch {
+	case n.draining.Load():
+		return "draining"
+	case !n.open.Load():
+		return "starting"
+	case !n.fleet.serving():
+		return "not part of the fleet: the ledger is " + n.fleet.slots.View().Ledger
+	}
+	return ""
 }
 
 func writeJSON(w http.ResponseWriter, code int, v any) {

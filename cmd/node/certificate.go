@@ -38,6 +38,22 @@ func clientTLS(c *configs.Config, log *logger) (*tls.Config, error) {
 	return cfg, nil
 }
 
+// certificateExpiry is when the first of the certificates to expire does; the
+// zero time if there is none.
+func certificateExpiry(c *tls.Config) time.Time {
+	var first time.Time
+	for _, cert := range c.Certificates {
+		leaf := cert.Leaf
+		if leaf == nil && len(cert.Certificate) > 0 {
+			leaf, _ = x509.ParseCertificate(cert.Certificate[0]) // it was parsed before
+		}
+		if leaf != nil && (first.IsZero() || leaf.NotAfter.Before(first)) {
+			first = leaf.NotAfter
+		}
+	}
+	return first
+}
+
 // selfSigned makes a certificate for name and the loopback addresses.
 func selfSigned(name string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -200,49 +199,3 @@ func (f *fleet) bucketReport(b limits.BucketView, others map[limits.Process]map[
 	}
 	return out
 }
-
-var ledgerStates = map[string]int{"unknown": 0, "open": 1, "recovering": 2, "unreachable": 3}
-
-// writeMetrics writes what is known of the fleet in the Prometheus text format.
-func (f *fleet) writeMetrics(w io.Writer) {
-	v := f.slots.View()
-	one := func(name, kind, help string, value any) {
-		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n%s %v\n", name, help, name, kind, name, value)
-	}
-	each := func(name, help string, value func(limits.BucketView) int) {
-		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name)
-		for _, b := range v.Buckets {
-			fmt.Fprintf(w, "%s{bucket_id=%q} %d\n", name, b.Bucket, value(b))
-		}
-	}
-	each("proxy_slots_owned", "Slots this node owns by the ledger.", func(b limits.BucketView) int { return b.Owned })
-	each("proxy_slots_borrowed", "Slots of other nodes in use of this one.", func(b limits.BucketView) int { return b.Borrowed })
-	each("proxy_slots_lent", "Slots of this node in the hands of others.", func(b limits.BucketView) int { return b.Lent })
-	each("proxy_slots_owed", "Slots that go back to the ledger as they become free.", func(b limits.BucketView) int { return b.Owes })
-	each("proxy_fleet_limit", "max_connections by the ledger.", func(b limits.BucketView) int { return b.Limit })
-	fences, borrowed, lent, relayed := f.slots.Counts()
-	one("proxy_slots_borrowed_total", "counter", "Slots borrowed from other nodes.", borrowed)
-	one("proxy_slots_lent_total", "counter", "Slots lent to other nodes.", lent)
-	one("proxy_ledger_relayed_total", "counter", "Calls to the ledger made for other nodes.", relayed)
-	one("proxy_fences_total", "counter", "Times this node lost the right to its slots.", fences)
-	one("proxy_ledger_state", "gauge", "0 not heard yet, 1 open, 2 recovering, 3 unreachable.", ledgerStates[v.Ledger])
-	one("proxy_ledger_valid_seconds", "gauge", "What is left of the right to the slots.", min(v.ValidFor, forever).Seconds())
-	one("proxy_gossip_members", "gauge", "Nodes alive by gossip, this one included.", f.members())
-	one("proxy_fleet_conflicts", "gauge", "Problems shown on the health page.", len(f.problems()))
-	fmt.Fprintf(w, "# HELP proxy_instance_heartbeat Seconds since the ledger last answered this node, -1 if never.\n# TYPE proxy_instance_heartbeat gauge\nproxy_instance_heartbeat{instance_id=%q} %v\n", f.self.Name(), max(v.HeardAgo.Seconds(), -1))
-	if l := f.links.Load(); l != nil {
-		var in, out uint64
-		for _, p := range l.Stats() {
-			in, out = in+p.BytesReceived, out+p.BytesSent
-		}
-		fmt.Fprintf(w, "# HELP proxy_peer_bytes_total Bytes of messages between nodes.\n# TYPE proxy_peer_bytes_total counter\nproxy_peer_bytes_total{direction=\"in\"} %d\nproxy_peer_bytes_total{direction=\"out\"} %d\n", in, out)
-	}
-}
-
-// redisCall counts a call to Redis.
-func (m *nodeMetrics) redisCall(operation, status string, took time.Duration) {
-	m.set.GetOrCreateCounter(fmt.Sprintf("proxy_redis_operations_total{operation=%q,status=%q}", operation, status)).Inc()
-	m.set.GetOrCreatePrometheusHistogramExt(fmt.Sprintf("proxy_redis_seconds{operation=%q}", operation), redisBounds).Update(took.Seconds())
-}
-
-var redisBounds = []float64{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1}

@@ -195,6 +195,7 @@ func (n *node) accept() {
 			_ = c.Close()
 			continue
 		}
+		n.metrics.accepted.Inc()
 		session.Accept(n.env, c.(*net.TCPConn))
 	}
 }
@@ -233,6 +234,7 @@ func (n *node) reload(now *configs.Config) {
 	n.fleet.declare(now, limitsChanged(d))
 	n.cfg = now
 	n.publishRouting()
+	n.metrics.reloads.done(true)
 	n.log.Info("reloaded", "added", len(d.Added), "changed", len(d.Changed), "removed", len(d.Removed), "buckets", len(n.buckets))
 }
 

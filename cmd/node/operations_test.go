@@ -216,42 +216,6 @@ func TestDebugNeedsTokenOnceThereIsOne(t *testing.T) {
 	}
 }
 
-// Every metric is in the reference, and the reference names no other.
-func TestMetricsAreDocumented(t *testing.T) {
-	r := newFleetRig(t, 5) // some metrics exist in a fleet only
-	r.startAll("node-1")
-	n := r.nodes[0].node
-	one[int](t, conn(t, dsn(n.tdsAddr(), "app1")), "SELECT 1")
-	if err := open(t, dsn(n.tdsAddr(), "app1", "password", "wrong")).PingContext(t.Context()); err == nil {
-		t.Error("a wrong password was taken")
-	}
-	doc, err := os.ReadFile("../../docs/metrics.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.metrics.sessions.Dropped("login_timeout").Inc()
-	_, text := get(t, n, "metrics", "/metrics")
-	name := regexp.MustCompile(`(?m)^(proxy_[a-z_]+?)(_bucket|_sum|_count)?[{ ]`)
-	exposed := map[string]bool{}
-	for _, m := range name.FindAllStringSubmatch(text, -1) {
-		exposed[m[1]] = true
-	}
-	documented := map[string]bool{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `(proxy_[a-z_]+)").FindAllSubmatch(doc, -1) {
-		documented[string(m[1])] = true
-	}
-	for m := range exposed {
-		if !documented[m] {
-			t.Errorf("%s is not in docs/metrics.md", m)
-		}
-	}
-	for m := range documented {
-		if !exposed[m] {
-			t.Errorf("docs/metrics.md names %s, which is not exposed", m)
-		}
-	}
-}
-
 func TestCheckNamesEveryMistakeAndNoSecret(t *testing.T) {
 	dir := t.TempDir()
 	good, bad := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "bad.yaml")

@@ -25,6 +25,7 @@ func (n *node) sharing(c *configs.Config, bucketID string) *session.Sharing {
 		Pins: &pinMetrics{set: bucketSet{n.metrics, bucketID}, by: map[string]pinMetric{}},
 	}
 	s.Judge = judge(c)
+	bucketSet{n.metrics, bucketID}.prepared(s.Statements)
 	return s
 }
 
@@ -127,8 +128,8 @@ func (p *pinMetrics) of(reason string) pinMetric {
 	m, ok := p.by[reason]
 	if !ok {
 		label := fmt.Sprintf(",pin_reason=%q", reason)
-		m.now = p.set.m.set.GetOrCreateGauge(p.set.name("proxy_connections_pinned", label), nil)
-		m.lasts = p.set.m.set.GetOrCreatePrometheusHistogramExt(p.set.name("proxy_pinning_duration_seconds", label), pinBounds)
+		m.now = p.set.gaugeOf("proxy_connections_pinned", label, nil)
+		m.lasts = p.set.histogram("proxy_pinning_duration_seconds", label, pinBounds)
 		p.by[reason] = m
 	}
 	return m

@@ -65,6 +65,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		case <-hup:
 			now, err := again()
 			if err != nil {
+				n.metrics.reloads.done(false)
 				n.log.Error("reload refused, the running configuration stays", "err", err)
 				continue
 			}
