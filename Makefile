@@ -17,10 +17,10 @@ LINT_VERSION := v2.15.0
 LINT         := bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo test race lint fuzz sim chaos bench drivers clean
+.PHONY: help build generate demo test race lint fuzz sim chaos bench drivers stack-up stack-down clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/sluice
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/sluice ./cmd/node
@@ -76,6 +76,12 @@ bench: ## compare with a direct connection and with HAProxy, a local grant with 
 
 drivers: ## run real SQL Server drivers through a node, and the same without it
 	$(GO) test -count=1 -timeout $(TIMEOUT) -run TestDrivers -v ./cmd/node
+
+stack-up: ## start 3 nodes, 3 SQL Servers, Redis, HAProxy and Grafana in Docker (ACCEPT_EULA=Y)
+	docker/stack.sh up
+
+stack-down: ## end them; their data stays
+	docker/stack.sh down
 
 clean: ## remove what was built
 	rm -rf bin
