@@ -166,7 +166,7 @@ func TestErrorsAreNotMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.close()
-	if _, err := c.exec(batch(echoRows + "many")); err == nil {
+	if _, err := c.exec(batch(orderPrefix + " rows=many")); err == nil {
 		t.Error("a server that hangs up counts as an answer")
 	}
 	if _, err := dial(t.Context(), "127.0.0.1:1", login{}, false, idleReadSize); err == nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,12 +11,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/big"
 	"net"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -95,29 +94,40 @@ func (s *echoServer) serve(c net.Conn) error {
 		return err
 	}
 	r := newPacketReader(c, packetSize)
-	one, reset := resultOne(), resetDone()
+	var answer []byte
+	var handles echoHandles
+	one := tds.AppendMessage(nil, tds.PacketReply, 0, 51, packetSize, appendOne(nil, tds.Done{}))
+	ask := order{}
 	for first := true; ; {
 		h, p, err := r.next()
 		if err != nil {
 			return err
 		}
-		answer := one
-		if first && h.Status&tds.StatusReset != 0 {
-			answer = reset
+		if first && bytes.Equal(p, selectOne) { // the commonest by far
+			if _, err := c.Write(one); err != nil {
+				return err
+			}
+			continue
 		}
-		rows := 0
-		if first && h.Type == tds.PacketSQLBatch {
-			if rows, err = rowsAsked(p[tds.HeaderSize:]); err != nil {
+		if first {
+			answer, ask = answer[:0], order{}
+			if h.Status&tds.StatusReset != 0 {
+				answer, handles = tds.EnvChange{Type: tds.EnvResetConnection}.Append(answer), echoHandles{}
+			}
+			if answer, ask, err = handles.answer(answer, h.Type, p[tds.HeaderSize:]); err != nil {
 				return err
 			}
 		}
 		if first = h.EOM(); !first {
 			continue
 		}
-		if rows > 0 {
-			err = writeRows(c, rows)
+		if ask.takes > 0 {
+			time.Sleep(ask.takes)
+		}
+		if ask.rows > 0 {
+			err = ask.writeRows(c)
 		} else {
-			_, err = c.Write(answer)
+			_, err = c.Write(tds.AppendMessage(nil, tds.PacketReply, 0, 51, packetSize, answer))
 		}
 		if err != nil {
 			return err
@@ -171,67 +181,6 @@ func loginAnswer(database string) []byte {
 	size := strconv.Itoa(packetSize)
 	b = tds.EnvChange{Type: tds.EnvPacketSize, New: size, Old: size}.Append(b)
 	return tds.AppendMessage(nil, tds.PacketReply, 0, 51, packetSize, tds.Done{}.Append(b, protocol))
-}
-
-// resultOne is the answer to SELECT 1.
-func resultOne() []byte {
-	b := tds.AppendColMetadata(nil, []tds.Column{{Type: tds.TypeInfo{ID: tds.TypeInt4, Size: 4}}}, protocol)
-	b = append(b, byte(tds.TokenRow), 1, 0, 0, 0)
-	b = tds.Done{Status: tds.DoneCount, Count: 1}.Append(b, protocol)
-	return tds.AppendMessage(nil, tds.PacketReply, 0, 51, packetSize, b)
-}
-
-// resetDone is the answer to a request that asks for a reset (MS-TDS 2.2.7.9,
-// type 18). The one who asks is a pool that cleans a connection: no rows.
-func resetDone() []byte {
-	b := tds.EnvChange{Type: tds.EnvResetConnection}.Append(nil)
-	return tds.AppendMessage(nil, tds.PacketReply, 0, 51, packetSize, tds.Done{}.Append(b, protocol))
-}
-
-// echoRows begins the request that the echo server answers with as many rows
-// as the number that follows says, each filling a packet.
-const echoRows = "ROWS "
-
-// rowsAsked returns the number of rows a batch asks for, 0 for an ordinary one.
-func rowsAsked(payload []byte) (int, error) {
-	b, err := tds.DecodeSQLBatch(payload, protocol)
-	if err != nil {
-		return 0, err
-	}
-	text, ok := strings.CutPrefix(b.Text, echoRows)
-	if !ok {
-		return 0, nil
-	}
-	return strconv.Atoi(text)
-}
-
-// rowData is how many bytes of data a row needs to fill a packet: the row has
-// a token byte and a two-byte length besides.
-const rowData = packetSize - tds.HeaderSize - 3
-
-// writeRows sends a result of n rows of one VARBINARY(8000) column, 16 packets
-// at a time.
-func writeRows(w io.Writer, n int) error {
-	const atOnce = 16
-	head := tds.AppendColMetadata(nil, []tds.Column{{Type: tds.TypeInfo{ID: tds.TypeBigVarBinary, Size: 8000}}}, protocol)
-	first := tds.Header{Type: tds.PacketReply, Length: tds.HeaderSize + len(head), SPID: 51}
-	if _, err := w.Write(append(first.Append(nil), head...)); err != nil {
-		return err
-	}
-	row := make([]byte, 0, packetSize*atOnce)
-	for range atOnce {
-		row = tds.Header{Type: tds.PacketReply, Length: packetSize, SPID: 51}.Append(row)
-		row = append(row, byte(tds.TokenRow), rowData&0xFF, rowData>>8)
-		row = row[:len(row)+rowData]
-	}
-	for left := n; left > 0; left -= atOnce {
-		if _, err := w.Write(row[:min(left, atOnce)*packetSize]); err != nil {
-			return err
-		}
-	}
-	done := tds.Done{Status: tds.DoneCount, Count: uint64(n)}.Append(nil, protocol)
-	_, err := w.Write(tds.AppendMessage(nil, tds.PacketReply, 0, 51, packetSize, done))
-	return err
 }
 
 func selfSigned() (tls.Certificate, error) {

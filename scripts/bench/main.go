@@ -59,19 +59,40 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) > 0 && args[0] == "echo" {
-		return runEcho(ctx, args[1:])
+	if len(args) > 0 {
+		if c := commands()[args[0]]; c != nil {
+			return c(ctx, args[1:])
+		}
 	}
 	o := options{}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	fs.StringVar(&o.sluice, "sluice", "bin/sluice", "the node's binary")
+	o.flags(fs, "bench")
 	fs.StringVar(&o.baseline, "baseline", "", "another binary of the node to compare with")
+	fs.StringVar(&o.only, "only", "", "measures to run, with commas: roundtrip, throughput, connects, stream, memory")
+	return o.run(ctx, fs, args, o.measure)
+}
+
+// commands are what the program does beside its comparison of everything:
+// measures of transaction pooling, and the processes that they start.
+func commands() map[string]func(ctx context.Context, args []string) error {
+	return map[string]func(ctx context.Context, args []string) error{
+		"echo": runEcho, "clients": runClients,
+		"many": runMany, "storm": runStorm, "roundtrip": runRoundTrip, "walk": runWalk,
+	}
+}
+
+// flags adds the flags that all measures have.
+func (o *options) flags(fs *flag.FlagSet, name string) {
+	fs.StringVar(&o.sluice, "sluice", "bin/sluice", "the node's binary")
 	fs.StringVar(&o.backend, "backend", backendSandbox, "sandbox: the embedded SQL server; echo: prepared answers, which isolates the cost of what is between")
 	fs.StringVar(&o.user, "user", "demo", "login name at the backend")
 	fs.StringVar(&o.password, "password", "Demo-passw0rd", "its password")
-	fs.StringVar(&o.only, "only", "", "measures to run, with commas: roundtrip, throughput, connects, stream, memory")
 	fs.BoolVar(&o.short, "short", false, "less of everything, within a minute")
-	fs.StringVar(&o.out, "out", "bin/bench.json", "file for the figures as JSON")
+	fs.StringVar(&o.out, "out", "bin/"+name+".json", "file for the figures as JSON")
+}
+
+// run parses the flags, measures and reports.
+func (o *options) run(ctx context.Context, fs *flag.FlagSet, args []string, measure func(context.Context) (*report, error)) error {
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -83,7 +104,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, longest, errTooLong)
 	defer cancel()
-	r, err := o.measure(ctx)
+	r, err := measure(ctx)
 	if err != nil {
 		return errors.Join(err, context.Cause(ctx))
 	}
@@ -104,8 +125,8 @@ const longest = 6 * time.Minute
 var errTooLong = errors.New("the run took too long")
 
 // measure runs what was asked for.
-func (o options) measure(ctx context.Context) (*report, error) {
-	l, err := newLab(ctx, o)
+func (o *options) measure(ctx context.Context) (*report, error) {
+	l, err := newLab(ctx, *o)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +139,7 @@ func (o options) measure(ctx context.Context) (*report, error) {
 		l.skipped[fmt.Sprintf("%d of the idle sessions", s.sessions-most)] = "the limit of open files"
 		s.sessions = most
 	}
-	r := &report{Time: time.Now().UTC().Truncate(time.Second), Machine: thisMachine(), Backend: o.backend, Short: o.short, Skipped: l.skipped}
+	r := newReport(l)
 	measures := []struct {
 		name string
 		run  func() error

@@ -27,7 +27,7 @@ func (l *lab) memory(ctx context.Context, r *report, s sizes) error {
 		if encrypt {
 			name = "sluice tls"
 		}
-		n, err := l.startSluice(ctx, "memory", l.opts.sluice, "session", s.sessions+10)
+		n, err := l.startSluice(ctx, "memory", l.opts.sluice, nodeSettings{limit: s.sessions + 10})
 		if err != nil {
 			return err
 		}

@@ -29,11 +29,32 @@ const stopWithin = 5 * time.Second
 // startProcess runs a command whose stderr goes to a file in dir. The child is
 // terminated when ctx ends.
 func startProcess(ctx context.Context, dir, name, path string, args ...string) (*process, error) {
+	p, err := newProcess(ctx, dir, name, path, args...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.start()
+}
+
+// startTalking is startProcess for a child that reads its stdin, which is to be
+// closed by who talks to it.
+func startTalking(ctx context.Context, dir, name, path string, args ...string) (*process, io.WriteCloser, error) {
+	p, err := newProcess(ctx, dir, name, path, args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	in, err := p.cmd.StdinPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, in, p.start()
+}
+
+func newProcess(ctx context.Context, dir, name, path string, args ...string) (*process, error) {
 	log, err := os.CreateTemp(dir, name+"-*.log")
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
 	p := &process{cmd: exec.CommandContext(ctx, path, args...), name: name, log: log.Name()}
 	p.cmd.Stderr = log
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
@@ -43,10 +64,18 @@ func startProcess(ctx context.Context, dir, name, path string, args ...string) (
 		return nil, err
 	}
 	p.out = bufio.NewReader(out)
-	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
 	return p, nil
+}
+
+func (p *process) start() error {
+	err := p.cmd.Start()
+	if log, ok := p.cmd.Stderr.(*os.File); ok {
+		log.Close() // the child has its own
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	return nil
 }
 
 // line returns the next line the process prints that begins with prefix.

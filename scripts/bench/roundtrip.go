@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -45,13 +44,11 @@ func roundTrip(ctx context.Context, r *report, targets []target, s sizes) error 
 		}
 		added := pairwise(p50[i], p50[base], minus)
 		r.add(measureRoundTrip, t.name, "added", "us", added...)
-		if other := indexOf(targets, baseOf(t, "haproxy")); other >= 0 {
-			theirs := spreadOf(pairwise(p50[other], p50[base], minus)).Median
-			r.add(measureRoundTrip, t.name, "added, of haproxy", "", ratio(spreadOf(added).Median, theirs))
-		}
-		if name, ok := strings.CutSuffix(t.name, byTransaction); ok {
-			bySession := pairwise(p50[indexOf(targets, name)], p50[base], minus)
-			r.add(measureRoundTrip, t.name, "added, of by session", "", ratio(spreadOf(added).Median, spreadOf(bySession).Median))
+		for _, name := range []string{targetHAProxy, targetSession} {
+			if other := indexOf(targets, baseOf(t, name)); other >= 0 && (other != i || name == targetHAProxy) {
+				theirs := spreadOf(pairwise(p50[other], p50[base], minus)).Median
+				r.add(measureRoundTrip, t.name, "added, of "+name, "", ratio(spreadOf(added).Median, theirs))
+			}
 		}
 	}
 	return nil

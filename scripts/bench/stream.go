@@ -47,7 +47,7 @@ const sqlRowData = 8000
 // streamRequest asks for a result of at least size bytes.
 func streamRequest(backend string, size int) []byte {
 	if backend == backendEcho {
-		return batch(fmt.Sprintf("%s%d", echoRows, (size+rowData-1)/rowData))
+		return order{rows: (size + rowData - 1) / rowData, cells: cellsWide}.batch()
 	}
 	const digits = "(VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9))"
 	return batch(fmt.Sprintf("SELECT TOP (%d) REPLICATE('x', %d) FROM %s a(n) CROSS JOIN %s b(n) CROSS JOIN %s c(n) CROSS JOIN %s d(n)",

@@ -17,6 +17,7 @@ type target struct {
 	slowLog login  // for slow
 	encrypt bool   // between the client and what it connects to
 	pid     int    // of the process in the middle, 0 if there is none
+	node    *node  // if that is a node
 }
 
 // lab is everything a run needs, processes included.
@@ -38,7 +39,31 @@ const (
 )
 
 // newLab starts the backends and what is to be compared.
-func newLab(ctx context.Context, o options) (l *lab, err error) {
+func newLab(ctx context.Context, o options) (*lab, error) {
+	return buildLab(ctx, o, func(l *lab, direct target) error {
+		if err := l.startHAProxies(ctx, direct); err != nil {
+			return err
+		}
+		for _, node := range []struct{ name, path string }{{"sluice", o.sluice}, {"baseline", o.baseline}} {
+			if node.path == "" {
+				continue
+			}
+			if err := l.addSluice(ctx, node.name, node.path, nodeSettings{limit: 200}, direct); err != nil {
+				return err
+			}
+		}
+		for _, t := range l.targets {
+			if t.name != "haproxy-1" {
+				t.name, t.encrypt = t.name+" tls", true
+				l.targets = append(l.targets, t)
+			}
+		}
+		return nil
+	})
+}
+
+// buildLab starts the backends, and has add start what stands before them.
+func buildLab(ctx context.Context, o options, add func(l *lab, direct target) error) (l *lab, err error) {
 	l = &lab{opts: o, skipped: map[string]string{}}
 	if l.dir, err = os.MkdirTemp("", "sluice-bench-"); err != nil {
 		return nil, err
@@ -58,26 +83,7 @@ func newLab(ctx context.Context, o options) (l *lab, err error) {
 	slow := login{o.user, o.password, slowDatabase}
 	direct := target{name: "direct", address: l.fast, slow: l.slow, login: plain, slowLog: slow}
 	l.targets = append(l.targets, direct)
-	if err := l.startHAProxies(ctx, direct); err != nil {
-		return nil, err
-	}
-	for _, n := range []struct{ name, path string }{{"sluice", o.sluice}, {"baseline", o.baseline}} {
-		if n.path == "" {
-			continue
-		}
-		for _, pooling := range []string{"session", "transaction"} {
-			if err := l.addSluice(ctx, n.name, n.path, pooling, direct); err != nil {
-				return nil, err
-			}
-		}
-	}
-	for _, t := range l.targets {
-		if t.name == "direct" || t.name == "haproxy" || t.name == "sluice" || t.name == "baseline" {
-			t.name, t.encrypt = t.name+" tls", true
-			l.targets = append(l.targets, t)
-		}
-	}
-	return l, nil
+	return l, add(l, direct)
 }
 
 // close ends what was started, last things first.
@@ -174,91 +180,4 @@ listen fast
 listen slow
   bind %s
   server backend %s
-`
-
-// byTransaction is the end of the name of a node that pools by transaction.
-const byTransaction = " by transaction"
-
-func (l *lab) addSluice(ctx context.Context, name, path, pooling string, direct target) error {
-	if pooling == "transaction" {
-		name += byTransaction
-	}
-	n, err := l.startSluice(ctx, name, path, pooling, 200)
-	if err != nil {
-		return err
-	}
-	t := direct
-	t.name, t.address, t.slow, t.pid = name, n.address, n.address, n.process.cmd.Process.Pid
-	l.targets = append(l.targets, t)
-	return nil
-}
-
-// node is a running node.
-type node struct {
-	process *process
-	address string
-	debug   string // base URL of /debug/pprof
-}
-
-// startSluice starts a node with a limit of connections for each backend.
-func (l *lab) startSluice(ctx context.Context, name, path, pooling string, limit int) (*node, error) {
-	ports, err := freePorts(3)
-	if err != nil {
-		return nil, err
-	}
-	fast, slow := l.fast, l.slow
-	proxy, err := l.write(name+"-proxy.yaml", fmt.Sprintf(proxyConfig, ports[0], ports[1], ports[2], pooling))
-	if err != nil {
-		return nil, err
-	}
-	buckets, err := l.write(name+"-buckets.yaml", fmt.Sprintf(bucketsConfig,
-		port(fast), fastDatabase, limit, port(slow), slowDatabase, limit))
-	if err != nil {
-		return nil, err
-	}
-	p, err := l.start(ctx, name, path, "serve", "--config", proxy, "--buckets", buckets)
-	if err != nil {
-		return nil, err
-	}
-	n := &node{process: p, address: local(ports[0]), debug: "http://" + local(ports[1]) + "/debug/pprof"}
-	return n, p.waitReady(ctx, n.address, login{l.opts.user, l.opts.password, fastDatabase})
-}
-
-// stop ends the node ahead of the lab.
-func (l *lab) stop(n *node) {
-	n.process.stop()
-	for i, p := range l.running {
-		if p == n.process {
-			l.running = append(l.running[:i], l.running[i+1:]...)
-			return
-		}
-	}
-}
-
-const proxyConfig = `proxy:
-  listen_addr: 127.0.0.1
-  listen_port: %d
-  admin_addr: 127.0.0.1
-  health_check_port: %d
-  metrics_port: %d
-  idle_timeout: 10m
-  pooling: %s
-pool: {max_parallel_logins: 64}
-log: {level: warn}
-shutdown_timeout: 2s
-`
-
-const bucketsConfig = `buckets:
-  - id: fast
-    host: 127.0.0.1
-    port: %s
-    databases: [%s]
-    max_connections: %d
-    backend_tls: {mode: "off"}
-  - id: slow
-    host: 127.0.0.1
-    port: %s
-    databases: [%s]
-    max_connections: %d
-    backend_tls: {mode: "off"}
 `

@@ -61,10 +61,10 @@ func throughput(ctx context.Context, r *report, targets []target, s sizes) error
 	return nil
 }
 
-// compare adds what target i's values are as a share of a direct connection's
-// and of HAProxy's, block by block.
+// compare adds what target i's values are as a share of a direct connection's,
+// of HAProxy's and of a node's that pools by session, block by block.
 func compare(r *report, measure string, targets []target, values [][]float64, i int) {
-	for _, name := range []string{"direct", "haproxy"} {
+	for _, name := range []string{targetDirect, targetHAProxy, targetSession} {
 		if base := indexOf(targets, baseOf(targets[i], name)); base >= 0 && base != i {
 			r.add(measure, targets[i].name, "of "+name, "", pairwise(values[i], values[base], ratio)...)
 		}
