@@ -43,5 +43,5 @@ func allCases(e endpoint) ([]testCase, error) {
 		return nil, err
 	}
 	return slices.Concat(loginCases(), shared, roundTripCases(), transactionCases(), preparedCases(),
-		bulkCases(), largeCases(), poolCases(e), cancelCases()), nil
+		bulkCases(), largeCases(), poolCases(e), cancelCases(), patternCases()), nil
 }

@@ -11,4 +11,5 @@ runSuite(endpointFromEnv(), [
   ...sharedCases('drv_npm', runBatches),
   ...require('./statements.js').cases,
   ...require('./lifecycle.js').cases,
+  ...require('./patterns.js').cases,
 ], process.argv.slice(2));

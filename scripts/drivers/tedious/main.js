@@ -14,4 +14,5 @@ runSuite(endpointFromEnv(), [
   ...require('./prepared.js').cases,
   ...require('./bulk.js').cases,
   ...require('./lifecycle.js').cases,
+  ...require('./patterns.js').cases,
 ], process.argv.slice(2));
