@@ -57,6 +57,11 @@ func (p *Plan) FeedRequest(payload []byte) (hold bool, err error) {
 	return hold, l.err
 }
 
+// OneCall tells whether a request that was fed to its end is a single call.
+func (p *Plan) OneCall() bool {
+	return p.long != nil && p.long.err == nil && p.long.calls == 1
+}
+
 // Call implements tds.RPCHandler.
 func (l *long) Call(h tds.RPCScan, end int) {
 	l.calls++

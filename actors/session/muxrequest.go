@@ -189,15 +189,22 @@ func (p *port) judge(r *muxRequest) (answer []byte) {
 }
 
 // judgeStatement makes the verdict on a request that runs a prepared statement
-// one on that statement.
+// one on that statement. To prepare or to drop one runs nothing, and a text that
+// is prepared and run at once has been judged as what it is; the handles that
+// these leave behind are found by nobody but who has the numbers of ours for them.
 func (p *port) judgeStatement(r *muxRequest) {
 	if r.verdict.Effects&statement.Handles == 0 {
 		return
 	}
-	if r.handles && r.rpc.Len() == 1 && r.rpc.First.Proc == tds.ProcExecute {
-		if text := r.rpc.First.Runs(); text != nil {
-			r.verdict = p.mx.share.Judge.Text(text, true, r.want)
+	if r.handles && r.pin == "" && r.rpc.Len() == 1 && (r.rpc.Whole || r.plan.OneCall()) {
+		switch r.rpc.First.Proc {
+		case tds.ProcPrepare, tds.ProcPrepExec, tds.ProcUnprepare:
 			return
+		case tds.ProcExecute:
+			if text := r.rpc.First.Runs(); text != nil {
+				r.verdict = p.mx.share.Judge.Text(text, true, r.want)
+				return
+			}
 		}
 	}
 	r.verdict.Effects |= statement.Unseen
