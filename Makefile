@@ -22,8 +22,9 @@ LINT         := bin/golangci-lint-$(LINT_VERSION)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build bin/sluice
+build: ## build bin/sluice and bin/loadgen
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/sluice ./cmd/node
+	$(GO) build -trimpath -o bin/loadgen ./cmd/loadgen
 
 generate: ## write docs/configuration.md from the code
 	$(GO) generate ./configs

@@ -1,0 +1,38 @@
+package load
+
+import (
+	"context"
+	"time"
+)
+
+// pace says when a client's operations are meant to start.
+type pace struct {
+	next     time.Time
+	interval time.Duration // 0: as soon as possible
+}
+
+// take returns when the next operation is meant to start: never later than it
+// can because of those before it, which would hide that they took too long.
+func (p *pace) take(now time.Time) time.Time {
+	if p.interval == 0 {
+		return now
+	}
+	t := p.next
+	p.next = t.Add(p.interval)
+	return t
+}
+
+// sleep waits for d, or until ctx ends, and tells whether it waited to the end.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
