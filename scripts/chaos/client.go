@@ -12,6 +12,8 @@ import (
 	"time"
 
 	mssql "github.com/microsoft/go-mssqldb"
+
+	"sluice/scripts/rig"
 )
 
 // sessionWithin bounds a session. Clients that hang longer are cut loose, so
@@ -24,7 +26,7 @@ const (
 // open returns a handle that makes a connection for each use and keeps none.
 func open(addr, db string) (*sql.DB, error) {
 	q := url.Values{"database": {db}, "encrypt": {"disable"}, "dial timeout": {"10"}, "app name": {"chaos"}}
-	u := url.URL{Scheme: "sqlserver", User: url.UserPassword(sqlUser, sqlPassword), Host: addr, RawQuery: q.Encode()}
+	u := url.URL{Scheme: "sqlserver", User: url.UserPassword(rig.User, rig.Password), Host: addr, RawQuery: q.Encode()}
 	c, err := mssql.NewConnector(u.String())
 	if err != nil {
 		return nil, err
@@ -187,7 +189,7 @@ func (c *client) linger(ctx context.Context, conn *sql.Conn) error {
 	ms := c.rng.IntN(c.load.lingerMax + 1)
 	if c.rng.IntN(2) == 0 {
 		// Idle at the client instead.
-		if !sleep(ctx, time.Duration(ms)*time.Millisecond) {
+		if !rig.Sleep(ctx, time.Duration(ms)*time.Millisecond) {
 			return ctx.Err()
 		}
 		return nil

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"sluice/scripts/rig"
 )
 
 // Plan is what random schedules are made from.
@@ -22,7 +24,7 @@ func Generate(seed uint64, p Plan) Schedule {
 		busy: map[targetKey]time.Duration{},
 		out:  Schedule{Seed: seed, Nodes: p.Nodes, Limit: p.Limit, Buckets: p.Buckets, Duration: p.Duration},
 	}
-	g.out.Persistence = []string{persistNone, persistRDB, persistAOF}[g.rng.IntN(3)]
+	g.out.Persistence = []string{rig.PersistNone, rig.PersistRDB, rig.PersistAOF}[g.rng.IntN(3)]
 	g.loads()
 	for at := g.between(200*time.Millisecond, 2*time.Second); at < p.Duration; at += g.between(700*time.Millisecond, 3500*time.Millisecond) {
 		g.add(at)

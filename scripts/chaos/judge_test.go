@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	mssql "github.com/microsoft/go-mssqldb"
-
-	"sluice/sandbox"
 )
 
 // zero is the start of the times in these tests.
@@ -28,59 +25,6 @@ func mark(f Fault, node int, from, to float64) Mark {
 		m.To = sec(to)
 	}
 	return m
-}
-
-func TestMeter(t *testing.T) {
-	type count struct{ connections, sessions int }
-	for _, c := range []struct {
-		name   string
-		counts []count
-		want   []string
-	}{
-		{"within", []count{{1, 0}, {2, 2}, {1, 1}}, nil},
-		{"one count", []count{{2, 2}, {3, 2}, {2, 2}}, []string{"3 doubtful"}},
-		{"for a while", []count{{3, 1}, {4, 1}, {3, 1}, {2, 1}}, []string{"4 certain"}},
-		{"sessions", []count{{3, 3}, {2, 2}}, []string{"3 certain"}},
-		{"twice", []count{{3, 1}, {2, 1}, {3, 1}, {3, 1}}, []string{"3 doubtful", "3 certain"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			m := meter{limit: 2}
-			for i, n := range c.counts {
-				m.observe(sec(float64(i)), n.connections, n.sessions)
-			}
-			var got []string
-			for _, o := range m.over {
-				word := "doubtful"
-				if o.certain() {
-					word = "certain"
-				}
-				got = append(got, fmt.Sprint(o.peak, " ", word))
-			}
-			if !slices.Equal(got, c.want) {
-				t.Errorf("%v, want %v", got, c.want)
-			}
-		})
-	}
-}
-
-func TestMeterOfARunThatIsAllWrong(t *testing.T) {
-	m := meter{limit: 1}
-	for i := range 3 * maxOverruns {
-		m.observe(sec(float64(i)), 2*(i%2), 0)
-	}
-	if len(m.over) != maxOverruns {
-		t.Errorf("%d overruns kept", len(m.over))
-	}
-}
-
-func TestMerged(t *testing.T) {
-	at := func(from, to float64, peak, seen int) overrun {
-		return overrun{from: sec(from), to: sec(to), peak: peak, seen: seen}
-	}
-	got := merged([]overrun{at(1, 1.5, 3, 2), at(1.6, 2, 5, 2), at(9, 9, 4, 3), at(9.1, 9.1, 4, 1)}, 200*time.Millisecond)
-	if len(got) != 3 || got[0].peak != 5 || got[0].to != sec(2) || got[1].peak != 4 || got[2].certain() {
-		t.Errorf("%+v", got)
-	}
 }
 
 func TestTolerated(t *testing.T) {
@@ -239,22 +183,6 @@ func TestExcused(t *testing.T) {
 				t.Error(got)
 			}
 		})
-	}
-}
-
-func TestEventsAfter(t *testing.T) {
-	e := func(at int, n uint32) sandbox.Event {
-		return sandbox.Event{At: time.Duration(at), Connection: n}
-	}
-	all := []sandbox.Event{e(1, 1), e(2, 2), e(3, 3)}
-	if got, complete := after(all, all[1]); !complete || len(got) != 1 || got[0] != all[2] {
-		t.Error(got, complete)
-	}
-	if got, complete := after(all[1:], e(1, 1)); complete || len(got) != 2 {
-		t.Error(got, complete)
-	}
-	if got, complete := after(all, all[2]); !complete || len(got) != 0 {
-		t.Error(got, complete)
 	}
 }
 

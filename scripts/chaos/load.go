@@ -9,11 +9,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sluice/scripts/rig"
 )
 
 // load is all clients of a run.
 type load struct {
-	cluster   *cluster
+	cluster   *rig.Cluster
 	lingerMax int // longest time that a session keeps its connection busy, in ms
 	handles   map[[2]int]*sql.DB
 	hot       atomic.Int64 // node that all clients use; 0: any
@@ -38,17 +40,17 @@ type wait struct {
 // maxFailures bounds what is kept of a run in which everything fails.
 const maxFailures = 20000
 
-func newLoad(c *cluster) (*load, error) {
-	l := &load{cluster: c, lingerMax: c.opts.Linger, handles: map[[2]int]*sql.DB{}, refused: map[string]int{}, waits: map[int][]wait{}}
-	for b := range c.servers {
-		l.held = append(l.held, make([]atomic.Int64, len(c.nodes)+1))
-		for _, n := range c.nodes {
-			if err := l.handle(b, n.index, n.addr(n.ports.tds)); err != nil {
+func newLoad(c *rig.Cluster, linger int) (*load, error) {
+	l := &load{cluster: c, lingerMax: linger, handles: map[[2]int]*sql.DB{}, refused: map[string]int{}, waits: map[int][]wait{}}
+	for b := range c.Servers {
+		l.held = append(l.held, make([]atomic.Int64, len(c.Nodes)+1))
+		for _, n := range c.Nodes {
+			if err := l.handle(b, n.Index, n.Addr(n.Ports.TDS)); err != nil {
 				return nil, errors.Join(err, l.close())
 			}
 		}
-		if c.balance != nil {
-			if err := l.handle(b, 0, c.balance.addr); err != nil {
+		if c.Balance != nil {
+			if err := l.handle(b, 0, c.Balance.Addr); err != nil {
 				return nil, errors.Join(err, l.close())
 			}
 		}
@@ -58,7 +60,7 @@ func newLoad(c *cluster) (*load, error) {
 
 // handle makes the way to a bucket through a node, or through the balancer (0).
 func (l *load) handle(bucket, node int, addr string) error {
-	h, err := open(addr, database(bucket))
+	h, err := open(addr, rig.Database(bucket))
 	if err == nil {
 		l.handles[[2]int{bucket, node}] = h
 	}
@@ -95,7 +97,7 @@ func (l *load) run(ctx context.Context, c *client) {
 		node := l.choose(c)
 		think := time.Duration(c.rng.IntN(40)) * time.Millisecond
 		if node < 0 {
-			if !sleep(ctx, 2*probeEvery) {
+			if !rig.Sleep(ctx, 2*rig.ProbeEvery) {
 				return
 			}
 			continue
@@ -106,7 +108,7 @@ func (l *load) run(ctx context.Context, c *client) {
 			think += 50 * time.Millisecond
 		}
 		l.note(node, waited, err)
-		if !sleep(ctx, think) {
+		if !rig.Sleep(ctx, think) {
 			return
 		}
 	}
@@ -115,18 +117,18 @@ func (l *load) run(ctx context.Context, c *client) {
 // choose picks the node for a client's next session: 0 is the balancer, -1
 // means that none takes clients now.
 func (l *load) choose(c *client) int {
-	if l.cluster.balance != nil && c.home == 0 && l.hot.Load() == 0 {
+	if l.cluster.Balance != nil && c.home == 0 && l.hot.Load() == 0 {
 		return 0
 	}
 	for _, want := range []int{c.home, int(l.hot.Load())} {
-		if want > 0 && (want == c.home || l.cluster.probe.isUp(want)) {
+		if want > 0 && (want == c.home || l.cluster.Probe.IsUp(want)) {
 			return want
 		}
 	}
 	var up []int
-	for _, n := range l.cluster.nodes {
-		if l.cluster.probe.isUp(n.index) {
-			up = append(up, n.index)
+	for _, n := range l.cluster.Nodes {
+		if l.cluster.Probe.IsUp(n.Index) {
+			up = append(up, n.Index)
 		}
 	}
 	if len(up) == 0 {
@@ -140,7 +142,7 @@ func (l *load) hold(bucket, node, change int) { l.held[bucket][node].Add(int64(c
 
 // sample adds to a sample what clients hold.
 func (l *load) sample(s *Sample) {
-	s.ByNode = make([]int, len(l.cluster.nodes))
+	s.ByNode = make([]int, len(l.cluster.Nodes))
 	for b := range l.held {
 		sum := 0
 		for node := range l.held[b] {

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"sluice/scripts/rig"
 )
 
 func main() {
@@ -58,7 +60,7 @@ func run(ctx context.Context, args []string) error {
 	if o.Sluice, err = filepath.Abs(o.Sluice); err != nil {
 		return err
 	}
-	if o.knows, err = askCapabilities(o.Sluice); err != nil {
+	if o.knows, err = rig.AskCapabilities(o.Sluice); err != nil {
 		return err
 	}
 	plans, err := o.plans()
@@ -76,7 +78,7 @@ func run(ctx context.Context, args []string) error {
 	if o.Netns {
 		return runAll(ctx, o, plans, base, namespaces{prefix})
 	}
-	return runAll(ctx, o, plans, base, loopback{newPortPicker()})
+	return runAll(ctx, o, plans, base, loopback{rig.NewLoopback()})
 }
 
 // workDir is the folder for everything a run writes, and how to remove it.

@@ -73,9 +73,9 @@ func (l *load) fairness(within span) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var lines []string
-	for _, n := range l.cluster.nodes {
+	for _, n := range l.cluster.Nodes {
 		var took []time.Duration
-		for _, w := range l.waits[n.index] {
+		for _, w := range l.waits[n.Index] {
 			if within.has(w.at) {
 				took = append(took, w.took)
 			}
@@ -91,7 +91,7 @@ func (l *load) fairness(within span) []string {
 				starved++
 			}
 		}
-		lines = append(lines, fmt.Sprintf("%s: %d logins, wait median %v, p99 %v, max %v, %d waited more than 10 medians", n.name,
+		lines = append(lines, fmt.Sprintf("%s: %d logins, wait median %v, p99 %v, max %v, %d waited more than 10 medians", n.Name,
 			len(took), median.Round(time.Millisecond), p99.Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), starved))
 	}
 	return lines

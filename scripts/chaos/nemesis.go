@@ -7,11 +7,14 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"sluice/scripts/rig"
 )
 
 // nemesis does the steps of a schedule.
 type nemesis struct {
-	cluster  *cluster
+	cluster  *rig.Cluster
+	net      network
 	load     *load
 	marks    *marks
 	schedule Schedule
@@ -26,14 +29,14 @@ func (n *nemesis) run(ctx context.Context) {
 	for _, s := range n.schedule.Steps {
 		steps.Go(func() { n.step(ctx, s) })
 	}
-	sleep(ctx, time.Until(n.zero.Add(n.schedule.Duration)))
+	rig.Sleep(ctx, time.Until(n.zero.Add(n.schedule.Duration)))
 	steps.Wait()
 	n.load.hot.Store(0)
 	n.marks.endAll(time.Now())
 }
 
 func (n *nemesis) step(ctx context.Context, s Step) {
-	if !sleep(ctx, time.Until(n.zero.Add(s.At))) {
+	if !rig.Sleep(ctx, time.Until(n.zero.Add(s.At))) {
 		return
 	}
 	n.log("  %6.2fs %s", time.Since(n.zero).Seconds(), s.what())
@@ -50,7 +53,7 @@ func (n *nemesis) step(ctx context.Context, s Step) {
 		return
 	}
 	// Undone even when the run is broken off: what follows wants a whole fleet.
-	sleep(ctx, time.Until(n.zero.Add(end)))
+	rig.Sleep(ctx, time.Until(n.zero.Add(end)))
 	err = undo()
 	n.marks.end(mark, time.Now(), err)
 	if err != nil {
@@ -68,46 +71,46 @@ func (n *nemesis) do(ctx context.Context, s Step) (undo func() error, err error)
 	case targetRedis:
 		return n.doRedis(ctx, s)
 	}
-	node := n.cluster.nodes[s.Node-1]
-	startAgain := func() error { return node.start() }
+	node := n.cluster.Nodes[s.Node-1]
+	startAgain := func() error { return node.Start() }
 	switch s.Fault {
 	case Kill, KillGuard:
-		return startAgain, node.end(syscall.SIGKILL, s.Fault == KillGuard)
+		return startAgain, node.End(syscall.SIGKILL, s.Fault == KillGuard)
 	case Leave:
-		return startAgain, node.end(syscall.SIGTERM, false)
+		return startAgain, node.End(syscall.SIGTERM, false)
 	case Pause, LongPause:
-		return func() error { return node.signal(syscall.SIGCONT) }, node.signal(syscall.SIGSTOP)
+		return func() error { return node.Signal(syscall.SIGCONT) }, node.Signal(syscall.SIGSTOP)
 	case Join:
-		return func() error { return node.end(syscall.SIGTERM, false) }, node.start()
+		return func() error { return node.End(syscall.SIGTERM, false) }, node.Start()
 	case CutRedis, CutGossip, CutBoth, Slow:
-		return n.cluster.net.cut(s)
+		return n.net.cut(s)
 	}
 	return nil, fmt.Errorf("%w: %v", errSchedule, s)
 }
 
 func (n *nemesis) doRedis(ctx context.Context, s Step) (undo func() error, err error) {
-	r := n.cluster.redis
-	start := func() error { return r.start(context.WithoutCancel(ctx)) }
+	r := n.cluster.Redis
+	start := func() error { return r.Start(context.WithoutCancel(ctx)) }
 	switch s.Fault {
 	case RedisKill:
-		return func() error { return errors.Join(r.empty(), start()) }, r.kill()
+		return func() error { return errors.Join(r.Empty(), start()) }, r.Kill()
 	case RedisBack:
-		if r.persistence != persistAOF {
-			err = r.save()
+		if r.Persistence() != rig.PersistAOF {
+			err = r.Save()
 		}
-		return start, errors.Join(err, r.kill())
+		return start, errors.Join(err, r.Kill())
 	case RedisOld:
-		return func() error { return errors.Join(r.bringBackCopy(), start()) }, r.kill()
+		return func() error { return errors.Join(r.BringBackCopy(), start()) }, r.Kill()
 	case RedisSave:
-		return nil, r.keepCopy()
+		return nil, r.KeepCopy()
 	case RedisFlush:
-		return nil, r.command("FLUSHALL")
+		return nil, r.Command("FLUSHALL")
 	case RedisPause:
-		return r.resume, r.pause()
+		return r.Resume, r.Pause()
 	case RedisHang:
-		return func() error { return nil }, r.hang(s.For)
+		return func() error { return nil }, r.Hang(s.For)
 	case RedisAway:
-		return start, r.kill()
+		return start, r.Kill()
 	}
 	return nil, fmt.Errorf("%w: %v", errSchedule, s)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"sluice/scripts/rig"
 )
 
 // Addresses within the namespaces. Nothing outside of them sees these.
@@ -30,13 +32,15 @@ const namespacePrefix = "CHAOS_NAMESPACES"
 // They meet at a bridge in the hub, where this process lives.
 type namespaces struct{ prefix string }
 
-func (n namespaces) hub() string       { return fmt.Sprint(subnet, hubHost) }
-func (n namespaces) redis() string     { return fmt.Sprint(subnet, redisHost) }
-func (n namespaces) node(i int) string { return fmt.Sprint(subnet, nodeHost+i) }
+func (n namespaces) Hub() string       { return fmt.Sprint(subnet, hubHost) }
+func (n namespaces) Redis() string     { return fmt.Sprint(subnet, redisHost) }
+func (n namespaces) Node(i int) string { return fmt.Sprint(subnet, nodeHost+i) }
 
-func (n namespaces) ports() (nodePorts, error) {
-	return nodePorts{tds: 1433, health: 8080, metrics: 9090, gossip: 7946, peer: 7947}, nil
+func (n namespaces) Ports() (rig.NodePorts, error) {
+	return rig.NodePorts{TDS: 1433, Health: 8080, Metrics: 9090, Gossip: 7946, Peer: 7947}, nil
 }
+
+func (n namespaces) Port(usual int) (int, error) { return usual, nil }
 
 func (n namespaces) name(node int) string {
 	if node == 0 {
@@ -45,7 +49,7 @@ func (n namespaces) name(node int) string {
 	return fmt.Sprintf("%s-node%d", n.prefix, node)
 }
 
-func (n namespaces) command(node int) []string { return []string{"ip", "netns", "exec", n.name(node)} }
+func (n namespaces) Command(node int) []string { return []string{"ip", "netns", "exec", n.name(node)} }
 
 // packetFilter drops what comes from, or goes to, the addresses in two sets.
 const packetFilter = `table inet chaos {
@@ -61,12 +65,12 @@ func (n namespaces) cut(s Step) (func() error, error) {
 	}
 	var peers []string
 	if s.Fault == CutRedis || s.Fault == CutBoth {
-		peers = append(peers, n.redis())
+		peers = append(peers, n.Redis())
 	}
 	if s.Fault == CutGossip || s.Fault == CutBoth {
 		for i := 1; i <= maxNodes+1; i++ {
 			if i != s.Node {
-				peers = append(peers, n.node(i))
+				peers = append(peers, n.Node(i))
 			}
 		}
 	}
@@ -82,7 +86,7 @@ func (n namespaces) cut(s Step) (func() error, error) {
 		for _, set := range sets {
 			fmt.Fprintf(&text, "%s element inet chaos %s { %s }\n", verb, set, strings.Join(peers, ", "))
 		}
-		return tool(text.String(), append(n.command(s.Node), "nft", "-f", "-")...)
+		return tool(text.String(), append(n.Command(s.Node), "nft", "-f", "-")...)
 	}
 	if err := change("add"); err != nil {
 		return nil, err
@@ -95,7 +99,7 @@ const slowness, slownessVaries = "60ms", "40ms"
 
 func (n namespaces) slow(node int) (func() error, error) {
 	tc := func(args ...string) error {
-		return tool("", append(append(n.command(node), "tc", "qdisc"), args...)...)
+		return tool("", append(append(n.Command(node), "tc", "qdisc"), args...)...)
 	}
 	if err := tc("add", "dev", "eth0", "root", "netem", "delay", slowness, slownessVaries); err != nil {
 		return nil, fmt.Errorf("%w: %w", errSkipped, err)
@@ -113,13 +117,13 @@ func (n namespaces) create(nodes int) error {
 		{"ip", "netns", "add", hub},
 		{"ip", "-n", hub, "link", "set", "lo", "up"},
 		{"ip", "-n", hub, "link", "add", "bridge", "type", "bridge"},
-		{"ip", "-n", hub, "addr", "add", n.hub() + prefixLen, "dev", "bridge"},
+		{"ip", "-n", hub, "addr", "add", n.Hub() + prefixLen, "dev", "bridge"},
 		{"ip", "-n", hub, "link", "set", "bridge", "up"},
 	}
 	for i := range nodes + 1 {
-		ns, addr, port := n.name(i), n.node(i), fmt.Sprint("port", i)
+		ns, addr, port := n.name(i), n.Node(i), fmt.Sprint("port", i)
 		if i == 0 {
-			addr = n.redis()
+			addr = n.Redis()
 		}
 		lines = append(lines,
 			[]string{"ip", "netns", "add", ns},
@@ -136,7 +140,7 @@ func (n namespaces) create(nodes int) error {
 		}
 	}
 	for i := 1; i <= nodes; i++ {
-		if err := tool(packetFilter, append(n.command(i), "nft", "-f", "-")...); err != nil {
+		if err := tool(packetFilter, append(n.Command(i), "nft", "-f", "-")...); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sluice/scripts/rig"
 )
 
 // Options are what a run is asked for.
@@ -36,7 +38,7 @@ type Options struct {
 	Witnesses    int
 	WarmUp       time.Duration // time to reach the limit at the start
 
-	knows   capabilities
+	knows   rig.Capabilities
 	changed []string // flags given that a schedule does not hold
 }
 
@@ -56,6 +58,16 @@ func (o *Options) of(s Schedule) *Options {
 		}
 	}
 	return &own
+}
+
+// fleet is what a schedule stands on.
+func (o *Options) fleet(s Schedule, dir string, n network) rig.Options {
+	return rig.Options{
+		Dir: dir, Sluice: o.Sluice, Knows: o.knows, Network: n, Name: "chaos",
+		Nodes: s.Nodes, Spare: 1, Limit: s.Limit, Buckets: s.Buckets, Prepare: prepareTable,
+		Persistence: s.Persistence, HAProxy: o.HAProxy, Bootstrap: o.Bootstrap, Witnesses: o.Witnesses,
+		Hold: o.Hold, Loan: o.Loan, Heartbeat: o.Heartbeat, QueueTimeout: o.QueueTimeout, LogLevel: o.LogLevel, Set: o.Set,
+	}
 }
 
 type stringList []string

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"sluice/scripts/rig"
 )
 
 // result is what came out of a run.
@@ -44,7 +46,7 @@ func (r *result) violate(format string, args ...any) {
 func (r *result) since(t time.Time) string { return fmt.Sprintf("%.2fs", t.Sub(r.zero).Seconds()) }
 
 // judge makes a result of what was collected.
-func (r *rig) judge() {
+func (r *trial) judge() {
 	res, done, samples := r.res, r.marks.all(), r.series.all()
 	for _, m := range done {
 		if m.Note != "" {
@@ -53,7 +55,7 @@ func (r *rig) judge() {
 	}
 	r.judgeOverruns(done, samples)
 	r.judgeClients(done)
-	for _, text := range r.cluster.ownDeaths() {
+	for _, text := range r.cluster.OwnDeaths() {
 		res.violate("%s", text)
 	}
 	r.judgeLogs()
@@ -76,18 +78,18 @@ func (r *rig) judge() {
 // overrunGap joins what is over the limit again and again into one line.
 const overrunGap = 200 * time.Millisecond
 
-func (r *rig) judgeOverruns(done []Mark, samples []Sample) {
+func (r *trial) judgeOverruns(done []Mark, samples []Sample) {
 	excusedIn := tolerated(done, r.opts.Witnesses, r.opts.Hold)
 	for _, m := range r.watcher.results() {
-		r.res.peaks = append(r.res.peaks, m.peak)
-		for _, o := range merged(m.over, overrunGap) {
+		r.res.peaks = append(r.res.peaks, m.Peak)
+		for _, o := range rig.Merged(m.Over, overrunGap) {
 			text := fmt.Sprintf("%s: %d connections, limit %d, at %s for %v; clients of each node held %v; last faults: %s",
-				bucketName(o.bucket), o.peak, m.limit, r.res.since(o.from), o.to.Sub(o.from).Round(time.Millisecond), heldAt(samples, o.from), before(done, o.from, 3))
-			apart := slices.ContainsFunc(excusedIn, func(s span) bool { return s.has(o.from) && s.has(o.to) })
+				rig.BucketName(o.Bucket), o.Peak, m.Limit, r.res.since(o.From), o.To.Sub(o.From).Round(time.Millisecond), heldAt(samples, o.From), before(done, o.From, 3))
+			apart := slices.ContainsFunc(excusedIn, func(s span) bool { return s.has(o.From) && s.has(o.To) })
 			switch {
 			case apart:
 				r.res.apart = append(r.res.apart, text)
-			case o.certain():
+			case o.Certain():
 				r.res.violate("over the limit: %s", text)
 			default:
 				r.res.doubtful = append(r.res.doubtful, text)
@@ -96,7 +98,7 @@ func (r *rig) judgeOverruns(done []Mark, samples []Sample) {
 	}
 }
 
-func (r *rig) judgeClients(done []Mark) {
+func (r *trial) judgeClients(done []Mark) {
 	l, res := r.load, r.res
 	res.ok, res.refusedFor, res.failedOf = l.ok, l.refused, map[string]int{}
 	for _, n := range l.refused {
@@ -121,16 +123,16 @@ func (r *rig) judgeClients(done []Mark) {
 }
 
 // judgeLogs looks for what must not be in a node's log.
-func (r *rig) judgeLogs() {
-	for _, n := range r.cluster.nodes {
-		text, err := os.ReadFile(filepath.Join(r.dir, n.name+".log"))
+func (r *trial) judgeLogs() {
+	for _, n := range r.cluster.Nodes {
+		text, err := os.ReadFile(filepath.Join(r.dir, n.Name+".log"))
 		if err != nil {
 			continue // it was never started
 		}
 		for _, bad := range []string{"panic", "DATA RACE", "fatal error"} {
 			if i := bytes.Index(text, []byte(bad)); i >= 0 {
 				res := text[i:min(len(text), i+600)]
-				r.res.violate("%s.log has %q: %s", n.name, bad, res)
+				r.res.violate("%s.log has %q: %s", n.Name, bad, res)
 			}
 		}
 	}

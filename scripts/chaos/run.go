@@ -9,16 +9,19 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"sluice/scripts/rig"
 )
 
-// rig is one run of one schedule.
-type rig struct {
+// trial is one run of one schedule.
+type trial struct {
 	opts     *Options
 	schedule Schedule
 	dir      string
+	net      network
 	log      func(format string, args ...any)
 
-	cluster *cluster
+	cluster *rig.Cluster
 	load    *load
 	watcher *watcher
 	series  series
@@ -33,16 +36,16 @@ const calm = 2 * time.Second
 // runSchedule runs one schedule from the start of the servers to their end.
 func runSchedule(ctx context.Context, o *Options, s Schedule, dir string, n network, log func(string, ...any)) (res *result, err error) {
 	o = o.of(s)
-	r := &rig{opts: o, schedule: s, dir: dir, log: log, res: &result{schedule: s}}
-	if r.cluster, err = newCluster(ctx, o, s, dir, n); err != nil {
+	r := &trial{opts: o, schedule: s, dir: dir, net: n, log: log, res: &result{schedule: s}}
+	if r.cluster, err = rig.NewCluster(ctx, o.fleet(s, dir, n)); err != nil {
 		return nil, err
 	}
 	defer func() {
-		if e := r.cluster.close(); e != nil && err == nil {
+		if e := r.cluster.Close(); e != nil && err == nil {
 			r.res.violate("at the end: %v", e)
 		}
 	}()
-	warnings, err := r.cluster.checkConfig(r.cluster.nodes[0])
+	warnings, err := r.cluster.CheckConfig(r.cluster.Nodes[0])
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +53,10 @@ func runSchedule(ctx context.Context, o *Options, s Schedule, dir string, n netw
 	if err := os.WriteFile(filepath.Join(dir, "schedule.txt"), []byte(s.String()), 0o600); err != nil {
 		return nil, err
 	}
-	if err := r.cluster.start(ctx); err != nil {
+	if err := r.cluster.Start(ctx); err != nil {
 		return nil, err
 	}
-	if r.load, err = newLoad(r.cluster); err != nil {
+	if r.load, err = newLoad(r.cluster, r.opts.Linger); err != nil {
 		return nil, err
 	}
 	if err := r.underLoad(ctx); err != nil {
@@ -65,8 +68,8 @@ func runSchedule(ctx context.Context, o *Options, s Schedule, dir string, n netw
 }
 
 // underLoad runs clients, the warm-up, the steps and the recovery.
-func (r *rig) underLoad(ctx context.Context) (err error) {
-	r.watcher = newWatcher(r.cluster, r.load, &r.series)
+func (r *trial) underLoad(ctx context.Context) (err error) {
+	r.watcher = newWatcher(r.cluster, r.schedule.Limit, r.load, &r.series)
 	looking, blind := context.WithCancel(context.Background())
 	loading, quiet := context.WithCancel(ctx)
 	var witness sync.WaitGroup
@@ -93,7 +96,7 @@ func (r *rig) underLoad(ctx context.Context) (err error) {
 		return context.Cause(ctx)
 	}
 	r.res.zero = time.Now()
-	n := nemesis{cluster: r.cluster, load: r.load, marks: &r.marks, schedule: r.schedule, zero: r.res.zero, log: r.log}
+	n := nemesis{cluster: r.cluster, net: r.net, load: r.load, marks: &r.marks, schedule: r.schedule, zero: r.res.zero, log: r.log}
 	n.run(ctx)
 	r.res.healed = time.Now()
 	r.recover(ctx)
@@ -101,9 +104,9 @@ func (r *rig) underLoad(ctx context.Context) (err error) {
 }
 
 // warmUp waits until clients hold enough of every bucket, and a little longer.
-func (r *rig) warmUp(ctx context.Context) {
+func (r *trial) warmUp(ctx context.Context) {
 	start := r.res.loadStart
-	if !eventually(ctx, r.opts.WarmUp, func() bool { return r.isFull(start) }) {
+	if !rig.Eventually(ctx, r.opts.WarmUp, func() bool { return r.isFull(start) }) {
 		if ctx.Err() == nil {
 			r.res.violate("warm-up: clients never held %d%% of the limit within %v", enough, r.opts.WarmUp)
 		}
@@ -111,13 +114,13 @@ func (r *rig) warmUp(ctx context.Context) {
 	}
 	r.res.warmUp = time.Since(start)
 	r.log("  the limit is reached after %v", r.res.warmUp.Round(grain))
-	sleep(ctx, calm)
+	rig.Sleep(ctx, calm)
 	r.watcher.isNormal()
 	r.res.calm = share(r.series.all(), r.schedule.Limit, span{time.Now().Add(-calm), time.Now()})
 }
 
 // isFull tells whether clients have held enough of every bucket since then.
-func (r *rig) isFull(since time.Time) bool {
+func (r *trial) isFull(since time.Time) bool {
 	list := r.series.all()
 	const recent = 20
 	_, ok := reached(list[max(0, len(list)-recent):], r.schedule.Limit, since, time.Now())
@@ -126,25 +129,25 @@ func (r *rig) isFull(since time.Time) bool {
 
 // recover waits until the fleet, with nothing wrong any more, gives clients
 // everything again.
-func (r *rig) recover(ctx context.Context) {
+func (r *trial) recover(ctx context.Context) {
 	within := 2*r.opts.Hold + 15*time.Second
 	since := time.Now()
-	if !eventually(ctx, within, func() bool { return r.isFull(since) }) {
+	if !rig.Eventually(ctx, within, func() bool { return r.isFull(since) }) {
 		if ctx.Err() == nil {
 			r.res.violate("recovery: clients did not hold %d%% of the limit within %v after the last fault", enough, within)
 		}
 		return
 	}
 	r.res.recovered = time.Since(since)
-	sleep(ctx, calm)
+	rig.Sleep(ctx, calm)
 }
 
 // askWhenOver writes down what the nodes say of themselves each time the limit
 // is newly exceeded, a few times at most.
-func (r *rig) askWhenOver(ctx context.Context) {
+func (r *trial) askWhenOver(ctx context.Context) {
 	const most = 5
 	seen := 0
-	for file := 1; file <= most && sleep(ctx, look); {
+	for file := 1; file <= most && rig.Sleep(ctx, rig.Look); {
 		now := r.watcher.overruns()
 		if now == seen {
 			continue
@@ -152,9 +155,9 @@ func (r *rig) askWhenOver(ctx context.Context) {
 		seen = now
 		var b bytes.Buffer
 		fmt.Fprintf(&b, "%v\n", time.Now())
-		for _, n := range r.cluster.nodes {
-			if body, _, err := r.cluster.probe.get(ctx, n, "/health"); n.running() {
-				fmt.Fprintf(&b, "%s: %v\n%s\n", n.name, err, body)
+		for _, n := range r.cluster.Nodes {
+			if body, _, err := r.cluster.Probe.Get(ctx, n, "/health"); n.Running() {
+				fmt.Fprintf(&b, "%s: %v\n%s\n", n.Name, err, body)
 			}
 		}
 		// It is there to help; a run does not fail for want of it.
@@ -165,51 +168,51 @@ func (r *rig) askWhenOver(ctx context.Context) {
 
 // checkQuiet looks at a fleet without clients: nothing is in use, and the nodes
 // have open what the servers see.
-func (r *rig) checkQuiet(ctx context.Context) {
+func (r *trial) checkQuiet(ctx context.Context) {
 	const within = 8 * time.Second
 	var wrong error
-	if !eventually(ctx, within, func() bool { wrong = r.leaks(ctx); return wrong == nil }) && ctx.Err() == nil {
+	if !rig.Eventually(ctx, within, func() bool { wrong = r.leaks(ctx); return wrong == nil }) && ctx.Err() == nil {
 		r.res.violate("without clients: %v", wrong)
 	}
 }
 
 var errLeak = errors.New("leak")
 
-func (r *rig) leaks(ctx context.Context) error {
-	open := make([]int, len(r.cluster.servers))
-	for _, n := range r.cluster.nodes {
-		if !n.running() {
+func (r *trial) leaks(ctx context.Context) error {
+	open := make([]int, len(r.cluster.Servers))
+	for _, n := range r.cluster.Nodes {
+		if !n.Running() {
 			continue
 		}
-		h, err := r.cluster.probe.health(ctx, n)
+		h, err := r.cluster.Probe.Health(ctx, n)
 		if err != nil {
 			return err
 		}
 		for i, b := range h.Buckets {
 			if b.InUse != 0 || b.Waiting != 0 || b.Open != b.Idle {
-				return fmt.Errorf("%w: %s %s: open %d, idle %d, in use %d, waiting %d", errLeak, n.name, b.ID, b.Open, b.Idle, b.InUse, b.Waiting)
+				return fmt.Errorf("%w: %s %s: open %d, idle %d, in use %d, waiting %d", errLeak, n.Name, b.ID, b.Open, b.Idle, b.InUse, b.Waiting)
 			}
 			if i < len(open) {
 				open[i] += b.Open
 			}
 		}
 	}
-	for i, s := range r.cluster.servers {
+	for i, s := range r.cluster.Servers {
 		if seen := s.Stats().Connections; seen != open[i] {
-			return fmt.Errorf("%w: %s: the nodes say %d open, the server sees %d", errLeak, bucketName(i), open[i], seen)
+			return fmt.Errorf("%w: %s: the nodes say %d open, the server sees %d", errLeak, rig.BucketName(i), open[i], seen)
 		}
 	}
 	return nil
 }
 
 // afterLoad ends the nodes; nothing may be left of them.
-func (r *rig) afterLoad(ctx context.Context) {
-	if err := r.cluster.stopNodes(); err != nil {
+func (r *trial) afterLoad(ctx context.Context) {
+	if err := r.cluster.StopNodes(); err != nil {
 		r.res.violate("stopping the nodes: %v", err)
 	}
-	for i, s := range r.cluster.servers {
-		if !eventually(ctx, 5*time.Second, func() bool { return s.Stats().Connections == 0 }) && ctx.Err() == nil {
-			r.res.violate("%s: %d connections are open although all nodes have ended", bucketName(i), s.Stats().Connections)
+	for i, s := range r.cluster.Servers {
+		if !rig.Eventually(ctx, 5*time.Second, func() bool { return s.Stats().Connections == 0 }) && ctx.Err() == nil {
+			r.res.violate("%s: %d connections are open although all nodes have ended", rig.BucketName(i), s.Stats().Connections)
 		}
 	}
 }

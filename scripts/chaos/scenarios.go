@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"time"
+
+	"sluice/scripts/rig"
 )
 
 // scenario is a directed schedule: what happens is known beforehand, so that
@@ -80,6 +82,6 @@ func scenarioNames(network bool) []string {
 func (s scenario) schedule(name string, o *Options) Schedule {
 	return Schedule{
 		Name: name, Seed: o.Seed, Nodes: o.Nodes, Limit: o.Limit, Buckets: o.Buckets,
-		Duration: s.length, Persistence: persistNone, Steps: s.steps(o),
+		Duration: s.length, Persistence: rig.PersistNone, Steps: s.steps(o),
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice/scripts/rig"
 )
 
 // Ways of a cut.
@@ -39,13 +41,6 @@ type Schedule struct {
 	Persistence string        // of Redis: none, rdb or aof
 	Steps       []Step        // in the order of At
 }
-
-// Ways in which Redis keeps its data.
-const (
-	persistNone = "none"
-	persistRDB  = "rdb"
-	persistAOF  = "aof"
-)
 
 var errSchedule = errors.New("schedule")
 
@@ -83,7 +78,7 @@ func (s Schedule) String() string {
 // ParseSchedule reads what Schedule.String writes. Blank lines and those that
 // begin with # are skipped.
 func ParseSchedule(r io.Reader) (Schedule, error) {
-	s := Schedule{Buckets: 1, Persistence: persistNone}
+	s := Schedule{Buckets: 1, Persistence: rig.PersistNone}
 	in := bufio.NewScanner(r)
 	for line := 1; in.Scan(); line++ {
 		text := strings.TrimSpace(in.Text())
@@ -182,7 +177,7 @@ func (s Schedule) Validate() error {
 	fail(s.Limit >= 1 && s.Limit <= maxLimit, "limit %d: want 1 to %d", s.Limit, maxLimit)
 	fail(s.Buckets >= 1 && s.Buckets <= maxBuckets, "buckets %d: want 1 to %d", s.Buckets, maxBuckets)
 	fail(s.Duration > 0 && s.Duration <= maxDuration, "duration %v: want up to %v", s.Duration, maxDuration)
-	fail(slices.Contains([]string{persistNone, persistRDB, persistAOF}, s.Persistence), "persistence %q: want none, rdb or aof", s.Persistence)
+	fail(slices.Contains([]string{rig.PersistNone, rig.PersistRDB, rig.PersistAOF}, s.Persistence), "persistence %q: want none, rdb or aof", s.Persistence)
 	for i, st := range s.Steps {
 		if err := s.checkStep(st); err != nil {
 			fail(false, "%v: %w", st, err)

@@ -6,18 +6,19 @@ import (
 	"time"
 
 	"sluice/sandbox"
+	"sluice/scripts/rig"
 )
 
 // watcher follows every change of the servers' counts, with its time.
 type watcher struct {
-	servers []*server
+	servers []*rig.Server
 	load    *load
 	series  *series
-	probe   *probe
+	probe   *rig.Probe
 	nodes   int
 
 	mu     sync.Mutex
-	meters []*meter
+	meters []*rig.Meter
 	last   []sandbox.Event // the latest seen of each server
 	missed int             // looks that came too late to see every event
 	normal string          // state of a ledger when all is well; empty: not known yet
@@ -27,19 +28,19 @@ type watcher struct {
 // looks, so that it does not bound what is seen.
 const lookEvery = 15 * time.Millisecond
 
-func newWatcher(c *cluster, l *load, s *series) *watcher {
-	w := &watcher{servers: c.servers, load: l, series: s, probe: c.probe, nodes: len(c.nodes)}
-	for i, srv := range c.servers {
+func newWatcher(c *rig.Cluster, limit int, l *load, s *series) *watcher {
+	w := &watcher{servers: c.Servers, load: l, series: s, probe: c.Probe, nodes: len(c.Nodes)}
+	for i, srv := range c.Servers {
 		events := srv.Events()
 		w.last = append(w.last, events[len(events)-1])
-		w.meters = append(w.meters, &meter{bucket: i, limit: c.limit})
+		w.meters = append(w.meters, &rig.Meter{Bucket: i, Limit: limit})
 	}
 	return w
 }
 
 // run looks until ctx ends, and once more then.
 func (w *watcher) run(ctx context.Context) {
-	for sleep(ctx, lookEvery) {
+	for rig.Sleep(ctx, lookEvery) {
 		w.look()
 	}
 	w.look()
@@ -53,21 +54,21 @@ func (w *watcher) look() {
 	for i, srv := range w.servers {
 		stats := srv.Stats() // counts out whoever has closed
 		s.Sessions = append(s.Sessions, stats.Sessions)
-		fresh, complete := after(srv.Events(), w.last[i])
+		fresh, complete := rig.After(srv.Events(), w.last[i])
 		if !complete {
 			w.missed++
 		}
 		for _, e := range fresh {
-			w.meters[i].observe(srv.base.Add(e.At), e.Connections, e.Sessions)
+			w.meters[i].Observe(srv.Base.Add(e.At), e.Connections, e.Sessions)
 			w.last[i] = e
 		}
 		if len(fresh) == 0 {
 			// What the last event said is still so, those who have closed counted out.
-			w.meters[i].observe(s.At, w.last[i].Connections, w.last[i].Sessions)
+			w.meters[i].Observe(s.At, w.last[i].Connections, w.last[i].Sessions)
 		}
 	}
 	w.load.sample(&s)
-	for _, state := range w.probe.ledgers(w.nodes) {
+	for _, state := range w.probe.Ledgers(w.nodes) {
 		s.Strange = s.Strange || w.normal != "" && state != w.normal
 	}
 	w.series.add(s)
@@ -78,22 +79,9 @@ func (w *watcher) look() {
 func (w *watcher) isNormal() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if all := w.probe.ledgers(w.nodes); len(all) > 0 {
+	if all := w.probe.Ledgers(w.nodes); len(all) > 0 {
 		w.normal = all[0]
 	}
-}
-
-// after returns the events behind last, and whether last is still among them.
-func after(events []sandbox.Event, last sandbox.Event) ([]sandbox.Event, bool) {
-	for i := len(events) - 1; i >= 0; i-- {
-		if events[i] == last {
-			return events[i+1:], true
-		}
-		if events[i].At < last.At {
-			return events[i+1:], true
-		}
-	}
-	return events, false
 }
 
 // overruns counts the overruns so far.
@@ -102,13 +90,13 @@ func (w *watcher) overruns() int {
 	defer w.mu.Unlock()
 	n := 0
 	for _, m := range w.meters {
-		n += len(m.over)
+		n += len(m.Over)
 	}
 	return n
 }
 
 // results are the meters; nobody may look any more.
-func (w *watcher) results() []*meter {
+func (w *watcher) results() []*rig.Meter {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.meters

@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"bytes"
@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// process is a child. It is killed by the kernel if this process dies.
-type process struct {
+// Process is a child. It is killed by the kernel if this process dies.
+type Process struct {
 	name     string
 	cmd      *exec.Cmd
 	log      string // path of what it wrote
@@ -22,15 +22,15 @@ type process struct {
 	expected atomic.Bool // its end was asked for
 }
 
-// startProcess runs a command whose output is appended to a file.
-func startProcess(name, log string, argv []string) (*process, error) {
+// StartProcess runs a command whose output is appended to a file.
+func StartProcess(name, log string, argv []string) (*Process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
 	fmt.Fprintf(out, "---- %s started at %s\n", name, time.Now().Format("15:04:05.000"))
-	p := &process{name: name, cmd: exec.Command(argv[0], argv[1:]...), log: log, done: make(chan struct{})}
+	p := &Process{name: name, cmd: exec.Command(argv[0], argv[1:]...), log: log, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.Env = environment()
 	// A group of its own keeps Ctrl-C for us, who end children in order.
@@ -56,7 +56,8 @@ func environment() []string {
 	return env
 }
 
-func (p *process) running() bool {
+// Running tells whether the process has not ended.
+func (p *Process) Running() bool {
 	select {
 	case <-p.done:
 		return false
@@ -65,19 +66,19 @@ func (p *process) running() bool {
 	}
 }
 
-// signal sends a signal; one that ends the process is asked for with end.
-func (p *process) signal(s syscall.Signal) error {
-	if !p.running() {
+// Signal sends a signal; one that ends the process is asked for with end.
+func (p *Process) Signal(s syscall.Signal) error {
+	if !p.Running() {
 		return fmt.Errorf("%s: %w", p.name, os.ErrProcessDone)
 	}
 	return p.cmd.Process.Signal(s)
 }
 
-// end sends a signal that ends the process and waits for it for a time; then
+// End sends a signal that ends the process and waits for it for a time; then
 // it kills the process.
-func (p *process) end(s syscall.Signal, within time.Duration) error {
+func (p *Process) End(s syscall.Signal, within time.Duration) error {
 	p.expected.Store(true)
-	if err := p.signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := p.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	t := time.NewTimer(within)
@@ -92,8 +93,11 @@ func (p *process) end(s syscall.Signal, within time.Duration) error {
 	return errors.Join(err, fmt.Errorf("%s did not end within %v of %v", p.name, within, s))
 }
 
-// tail is the end of what the process wrote.
-func (p *process) tail() string {
+// PID is the number of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Tail is the end of what the process wrote.
+func (p *Process) Tail() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()

@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// balancer is HAProxy in TCP mode before the nodes.
-type balancer struct {
-	proc *process
-	addr string // of the clients
+// Balancer is HAProxy in TCP mode before the nodes.
+type Balancer struct {
+	proc *Process
+	Addr string // of the clients
 }
 
 const balancerConfig = `global
@@ -35,42 +35,40 @@ listen nodes
 // balancerPort is its port in a network where it has an address for itself.
 const balancerPort = 1433
 
-func (c *cluster) startBalancer(ctx context.Context) (*balancer, error) {
+func (c *Cluster) startBalancer(ctx context.Context) (*Balancer, error) {
 	path, err := exec.LookPath("haproxy")
 	if err != nil {
 		return nil, fmt.Errorf("--haproxy: %w", err)
 	}
-	port := balancerPort
-	if l, ok := c.net.(loopback); ok {
-		if port, err = l.taken.take(); err != nil {
-			return nil, err
-		}
-	}
-	addr := net.JoinHostPort(c.net.hub(), strconv.Itoa(port))
-	var text strings.Builder
-	fmt.Fprintf(&text, balancerConfig, addr)
-	for _, n := range c.nodes {
-		fmt.Fprintf(&text, "  server %s %s port %d\n", n.name, n.addr(n.ports.tds), n.ports.health)
-	}
-	file := filepath.Join(c.dir, "haproxy.cfg")
-	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
-		return nil, err
-	}
-	p, err := startProcess("haproxy", filepath.Join(c.dir, "haproxy.log"), []string{path, "-db", "-f", file})
+	port, err := c.opts.Network.Port(balancerPort)
 	if err != nil {
 		return nil, err
 	}
-	b := &balancer{p, addr}
-	up := eventually(ctx, redisStartWithin, func() bool {
+	addr := net.JoinHostPort(c.opts.Network.Hub(), strconv.Itoa(port))
+	var text strings.Builder
+	fmt.Fprintf(&text, balancerConfig, addr)
+	for _, n := range c.Nodes {
+		fmt.Fprintf(&text, "  server %s %s port %d\n", n.Name, n.Addr(n.Ports.TDS), n.Ports.Health)
+	}
+	file := filepath.Join(c.opts.Dir, "haproxy.cfg")
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		return nil, err
+	}
+	p, err := StartProcess("haproxy", filepath.Join(c.opts.Dir, "haproxy.log"), []string{path, "-db", "-f", file})
+	if err != nil {
+		return nil, err
+	}
+	b := &Balancer{p, addr}
+	up := Eventually(ctx, redisStartWithin, func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
-			return !p.running()
+			return !p.Running()
 		}
 		conn.Close()
 		return true
 	})
-	if !up || !p.running() {
-		return b, fmt.Errorf("haproxy does not listen at %s:\n%s", addr, p.tail())
+	if !up || !p.Running() {
+		return b, fmt.Errorf("haproxy does not listen at %s:\n%s", addr, p.Tail())
 	}
 	return b, nil
 }

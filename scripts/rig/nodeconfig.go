@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"fmt"
@@ -14,23 +14,23 @@ import (
 
 // Login of the clients and of the servers.
 const (
-	sqlUser     = "sa"
-	sqlPassword = "Chaos-passw0rd"
+	User     = "sa"
+	Password = "Chaos-passw0rd"
 )
 
 // gossipKey is the key of every fleet of this rig.
 const gossipKey = "c2x1aWNlLWNoYW9zLXJpZw=="
 
-// capabilities are the configuration keys that the program under test knows.
-type capabilities map[string]bool
+// Capabilities are the configuration keys that the program under test knows.
+type Capabilities map[string]bool
 
 var flagName = regexp.MustCompile(`--([a-z_]+\.[a-z_]+)`)
 
-// askCapabilities reads them from the help of the program: every key that is no
+// AskCapabilities reads them from the help of the program: every key that is no
 // secret has a flag.
-func askCapabilities(sluice string) (capabilities, error) {
+func AskCapabilities(sluice string) (Capabilities, error) {
 	out, err := exec.Command(sluice, "serve", "--help").CombinedOutput()
-	found := capabilities{}
+	found := Capabilities{}
 	for _, m := range flagName.FindAllStringSubmatch(string(out), -1) {
 		found[m[1]] = true
 	}
@@ -55,36 +55,36 @@ func (s settings) set(key string, value any) {
 const drainTime = 3 * time.Second
 
 // nodeSettings is the configuration of a node of a fleet.
-func (c *cluster) nodeSettings(n *node) settings {
+func (c *Cluster) nodeSettings(n *Node) settings {
 	o := c.opts
 	s := settings{}
-	host := c.net.node(n.index)
+	host := o.Network.Node(n.Index)
 	for key, v := range map[string]any{
-		"proxy.listen_addr": host, "proxy.listen_port": n.ports.tds, "proxy.instance_id": n.name,
-		"proxy.admin_addr": host, "proxy.health_check_port": n.ports.health, "proxy.metrics_port": n.ports.metrics,
+		"proxy.listen_addr": host, "proxy.listen_port": n.Ports.TDS, "proxy.instance_id": n.Name,
+		"proxy.admin_addr": host, "proxy.health_check_port": n.Ports.Health, "proxy.metrics_port": n.Ports.Metrics,
 		"proxy.queue_timeout": o.QueueTimeout.String(), "proxy.idle_timeout": "20s", "proxy.health_check_interval": "1s",
 		"tls.mode": "off", "backend_tls.mode": "off", "log.level": o.LogLevel, "log.format": "text",
 
-		"redis.addr": c.redis.address(), "redis.heartbeat_interval": o.Heartbeat.String(),
+		"redis.addr": c.Redis.Address(), "redis.heartbeat_interval": o.Heartbeat.String(),
 		"redis.dial_timeout": "500ms", "redis.read_timeout": "500ms", "redis.write_timeout": "500ms",
 
-		"gossip.bind_addr": host, "gossip.bind_port": n.ports.gossip, "gossip.advertise_addr": host,
-		"gossip.peer_port": n.ports.peer, "gossip.cluster_name": "chaos", "gossip.preset": "local",
+		"gossip.bind_addr": host, "gossip.bind_port": n.Ports.Gossip, "gossip.advertise_addr": host,
+		"gossip.peer_port": n.Ports.Peer, "gossip.cluster_name": o.Name, "gossip.preset": "local",
 
 		"limits.hold_time": o.Hold.String(), "limits.loan_time": o.Loan.String(), "limits.state_dir": n.dir,
 	} {
 		s.set(key, v)
 	}
 	var join []string
-	for _, other := range c.nodes {
+	for _, other := range c.Nodes {
 		if other != n {
-			join = append(join, fmt.Sprintf("%s:%d", c.net.node(other.index), other.ports.gossip))
+			join = append(join, fmt.Sprintf("%s:%d", o.Network.Node(other.Index), other.Ports.Gossip))
 		}
 	}
 	s.set("gossip.join", join)
 	var witnesses []string
 	for i := 1; i <= o.Witnesses; i++ {
-		witnesses = append(witnesses, nodeName(i))
+		witnesses = append(witnesses, NodeName(i))
 	}
 	s.set("limits.witnesses", witnesses)
 	for _, kv := range o.Set {
@@ -93,7 +93,7 @@ func (c *cluster) nodeSettings(n *node) settings {
 	}
 	for group, keys := range s {
 		for name := range keys {
-			if !c.knows[group+"."+name] {
+			if !o.Knows[group+"."+name] {
 				delete(keys, name)
 			}
 		}
@@ -103,15 +103,15 @@ func (c *cluster) nodeSettings(n *node) settings {
 }
 
 // writeConfig writes the two files of a node.
-func (c *cluster) writeConfig(n *node) error {
+func (c *Cluster) writeConfig(n *Node) error {
 	proxy := map[string]any{"shutdown_timeout": drainTime.String()}
 	for group, keys := range c.nodeSettings(n) {
 		proxy[group] = keys
 	}
 	var list []map[string]any
-	for i, s := range c.servers {
+	for i, b := range c.buckets {
 		list = append(list, map[string]any{
-			"id": bucketName(i), "host": s.host, "port": s.port, "database": database(i), "max_connections": c.limit,
+			"id": BucketName(i), "host": b.Host, "port": b.Port, "database": b.Database, "max_connections": c.opts.Limit,
 		})
 	}
 	for path, v := range map[string]any{n.proxyFile(): proxy, n.bucketsFile(): map[string]any{"buckets": list}} {
@@ -126,11 +126,11 @@ func (c *cluster) writeConfig(n *node) error {
 	return nil
 }
 
-func (n *node) proxyFile() string   { return filepath.Join(n.dir, "proxy.yaml") }
-func (n *node) bucketsFile() string { return filepath.Join(n.dir, "buckets.yaml") }
+func (n *Node) proxyFile() string   { return filepath.Join(n.dir, "proxy.yaml") }
+func (n *Node) bucketsFile() string { return filepath.Join(n.dir, "buckets.yaml") }
 
-// checkConfig lets the program read a node's files and returns its warnings.
-func (c *cluster) checkConfig(n *node) ([]string, error) {
+// CheckConfig lets the program read a node's files and returns its warnings.
+func (c *Cluster) CheckConfig(n *Node) ([]string, error) {
 	cmd := exec.Command(c.opts.Sluice, "check", "--config", n.proxyFile(), "--buckets", n.bucketsFile())
 	cmd.Env = environment()
 	out, err := cmd.CombinedOutput()
@@ -146,6 +146,8 @@ func (c *cluster) checkConfig(n *node) ([]string, error) {
 	return warnings, nil
 }
 
-func nodeName(i int) string   { return fmt.Sprintf("node-%d", i) }
-func bucketName(i int) string { return fmt.Sprintf("bucket-%d", i+1) }
-func database(i int) string   { return fmt.Sprintf("app%d", i+1) }
+// NodeName is the name of a node, from 1; BucketName that of a bucket, from 0,
+// and Database its database.
+func NodeName(i int) string   { return fmt.Sprintf("node-%d", i) }
+func BucketName(i int) string { return fmt.Sprintf("bucket-%d", i+1) }
+func Database(i int) string   { return fmt.Sprintf("app%d", i+1) }

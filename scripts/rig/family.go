@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"fmt"
@@ -8,20 +8,20 @@ import (
 	"syscall"
 )
 
-// kin is a process that a child of ours started. The start time tells it from a
+// Kin is a process that a child of ours started. The start time tells it from a
 // later process with the same number.
-type kin struct {
-	pid   int
+type Kin struct {
+	PID   int
 	start string
 }
 
-// children lists the processes that pid has started and that still run.
-func children(pid int) []kin {
+// Children lists the processes that pid has started and that still run.
+func Children(pid int) []Kin {
 	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
 		return nil
 	}
-	var all []kin
+	var all []Kin
 	for _, task := range tasks {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name()))
 		if err != nil {
@@ -30,7 +30,7 @@ func children(pid int) []kin {
 		for word := range strings.FieldsSeq(string(text)) {
 			if child, err := strconv.Atoi(word); err == nil {
 				if start, ok := startTime(child); ok {
-					all = append(all, kin{child, start})
+					all = append(all, Kin{child, start})
 				}
 			}
 		}
@@ -54,13 +54,15 @@ func startTime(pid int) (start string, ok bool) {
 	return fields[started], true
 }
 
-func (k kin) running() bool {
-	start, ok := startTime(k.pid)
+// Running tells whether it is still the same process.
+func (k Kin) Running() bool {
+	start, ok := startTime(k.PID)
 	return ok && start == k.start
 }
 
-func (k kin) kill() {
-	if k.running() {
-		_ = syscall.Kill(k.pid, syscall.SIGKILL) // it may have ended just now
+// Kill kills the process if it still runs.
+func (k Kin) Kill() {
+	if k.Running() {
+		_ = syscall.Kill(k.PID, syscall.SIGKILL) // it may have ended just now
 	}
 }

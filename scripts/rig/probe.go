@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// nodeHealth is what of /health the rig reads.
-type nodeHealth struct {
+// Health is what of /health the rig reads.
+type Health struct {
 	Status  string `json:"status"`
 	Ledger  any    `json:"ledger"` // its state, in whatever form
 	Buckets []struct {
@@ -24,7 +24,7 @@ type nodeHealth struct {
 }
 
 // probe asks the nodes how they are, as a load balancer does.
-type probe struct {
+type Probe struct {
 	http *http.Client
 
 	mu     sync.Mutex
@@ -32,41 +32,42 @@ type probe struct {
 	ledger map[int]string // what it said last of its ledger
 }
 
-// probeEvery is the time between two checks; one that is not answered in
+// ProbeEvery is the time between two checks; one that is not answered in
 // probeWithin has failed.
 const (
-	probeEvery  = 150 * time.Millisecond
+	ProbeEvery  = 150 * time.Millisecond
 	probeWithin = 400 * time.Millisecond
 )
 
-func newProbe() *probe {
-	return &probe{
+func newProbe() *Probe {
+	return &Probe{
 		http: &http.Client{Timeout: probeWithin, Transport: &http.Transport{DisableKeepAlives: true}},
 		up:   map[int]bool{}, ledger: map[int]string{},
 	}
 }
 
-// ready asks whether a node wants traffic.
-func (p *probe) ready(ctx context.Context, n *node) bool {
-	_, code, err := p.get(ctx, n, "/health/ready")
+// Ready asks whether a node wants traffic.
+func (p *Probe) Ready(ctx context.Context, n *Node) bool {
+	_, code, err := p.Get(ctx, n, "/health/ready")
 	return err == nil && code == http.StatusOK
 }
 
-// health asks a node for its counts.
-func (p *probe) health(ctx context.Context, n *node) (nodeHealth, error) {
-	var h nodeHealth
-	body, _, err := p.get(ctx, n, "/health")
+// Health asks a node for its counts.
+func (p *Probe) Health(ctx context.Context, n *Node) (Health, error) {
+	var h Health
+	body, _, err := p.Get(ctx, n, "/health")
 	if err != nil {
 		return h, err
 	}
 	if err := json.Unmarshal(body, &h); err != nil {
-		return h, fmt.Errorf("%s: /health: %w", n.name, err)
+		return h, fmt.Errorf("%s: /health: %w", n.Name, err)
 	}
 	return h, nil
 }
 
-func (p *probe) get(ctx context.Context, n *node, path string) ([]byte, int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.addr(n.ports.health)+path, nil)
+// Get asks a node for a page of its health port.
+func (p *Probe) Get(ctx context.Context, n *Node, path string) ([]byte, int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.Addr(n.Ports.Health)+path, nil)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -80,37 +81,37 @@ func (p *probe) get(ctx context.Context, n *node, path string) ([]byte, int, err
 	return body, resp.StatusCode, err
 }
 
-// watch checks a node again and again until ctx ends.
-func (p *probe) watch(ctx context.Context, n *node) {
+// Watch checks a node again and again until ctx ends.
+func (p *Probe) Watch(ctx context.Context, n *Node) {
 	for {
-		up, ledger := n.running() && p.ready(ctx, n), []byte(nil)
+		up, ledger := n.Running() && p.Ready(ctx, n), []byte(nil)
 		if up {
-			if h, err := p.health(ctx, n); err == nil {
+			if h, err := p.Health(ctx, n); err == nil {
 				ledger, _ = json.Marshal(h.Ledger) // it came from JSON
 			}
 		}
 		p.mu.Lock()
-		p.up[n.index] = up
+		p.up[n.Index] = up
 		if ledger != nil {
-			p.ledger[n.index] = string(ledger)
+			p.ledger[n.Index] = string(ledger)
 		}
 		p.mu.Unlock()
-		if !sleep(ctx, probeEvery) {
+		if !Sleep(ctx, ProbeEvery) {
 			return
 		}
 	}
 }
 
-// isUp tells what the last check of a node said.
-func (p *probe) isUp(index int) bool {
+// IsUp tells what the last check of a node said.
+func (p *Probe) IsUp(index int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.up[index]
 }
 
-// ledgers are the states that the nodes that are up named last, in the order of
+// Ledgers are the states that the nodes that are up named last, in the order of
 // the nodes.
-func (p *probe) ledgers(nodes int) []string {
+func (p *Probe) Ledgers(nodes int) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all []string

@@ -1,0 +1,43 @@
+package rig
+
+import (
+	"context"
+	"time"
+)
+
+// Options describe a fleet.
+type Options struct {
+	Dir     string // of files and logs; each run has its own
+	Sluice  string // path of the program
+	Knows   Capabilities
+	Network Network
+	Name    string // of the fleet
+
+	Nodes int // that Start starts
+	Spare int // more of them, for a join
+	Limit int // max_connections of each bucket
+	// Buckets is how many there are, each with a SQL server within this
+	// process; with External they are those servers instead.
+	Buckets  int
+	External []Address
+	// Prepare, if not nil, makes what clients need in a new server.
+	Prepare func(ctx context.Context, addr, database string) error
+
+	Persistence string // of Redis
+	HAProxy     bool   // clients come through HAProxy
+	Bootstrap   bool   // the first start of node-1 creates the ledger at once
+	Witnesses   int    // the first nodes
+	Hold, Loan  time.Duration
+	Heartbeat   time.Duration
+	// QueueTimeout is proxy.queue_timeout.
+	QueueTimeout time.Duration
+	LogLevel     string
+	Set          []string // group.key=value, for every node's configuration
+}
+
+// Address is where a bucket's SQL server is.
+type Address struct {
+	Host     string
+	Port     int
+	Database string
+}

@@ -1,0 +1,59 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"sluice/sandbox"
+)
+
+// Server is the SQL server of one bucket, which counts its connections.
+type Server struct {
+	*sandbox.Server
+	Base time.Time // moment 0 of its events
+	host string
+	port int
+}
+
+// keepEvents is how many events a server remembers between two looks.
+const keepEvents = 4096
+
+// startServer starts the server of the i-th bucket with what clients need.
+func startServer(ctx context.Context, o Options, i int) (*Server, error) {
+	srv, err := sandbox.Start(sandbox.Options{
+		Addr: net.JoinHostPort(o.Network.Hub(), "0"), ServerName: BucketName(i), Databases: []string{Database(i)},
+		Logins: map[string]sandbox.Login{User: {Password: Password}}, Encryption: sandbox.EncryptionOff, KeepEvents: keepEvents,
+	})
+	if err != nil {
+		return nil, err
+	}
+	addr := srv.Addr().(*net.TCPAddr)
+	s := &Server{Server: srv, host: addr.IP.String(), port: addr.Port, Base: time.Now()}
+	if o.Prepare == nil {
+		return s, nil
+	}
+	before := time.Now()
+	if err := o.Prepare(ctx, addr.String(), Database(i)); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", BucketName(i), err), srv.Close())
+	}
+	if events := srv.Events(); len(events) > 0 {
+		s.Base = before.Add(-events[0].At)
+	}
+	return s, nil
+}
+
+// After returns the events behind last, and whether last is still among them.
+func After(events []sandbox.Event, last sandbox.Event) ([]sandbox.Event, bool) {
+	for i := len(events) - 1; i >= 0; i-- {
+		if events[i] == last {
+			return events[i+1:], true
+		}
+		if events[i].At < last.At {
+			return events[i+1:], true
+		}
+	}
+	return events, false
+}
