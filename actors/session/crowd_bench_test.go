@@ -49,18 +49,25 @@ func BenchmarkSharedCrowd(b *testing.B) {
 		name  string
 		hold  time.Duration
 		login time.Duration
-		cold  bool // the start counts too
+		cold  bool          // the start counts too
+		think time.Duration // of a client between its requests
 		text  func(client, n int) string
 	}{
-		{"reads", 0, 0, false, func(int, int) string { return "SELECT a FROM t" }},
-		{"cold", 0, 200 * time.Millisecond, true, func(int, int) string { return "SELECT a FROM t" }},
-		{"inserts", 10 * time.Millisecond, 0, false, func(_, n int) string {
+		{"reads", 0, 0, false, 0, func(int, int) string { return "SELECT a FROM t" }},
+		{"cold", 0, 200 * time.Millisecond, true, 0, func(int, int) string { return "SELECT a FROM t" }},
+		{"inserts", 10 * time.Millisecond, 0, false, 0, func(_, n int) string {
 			if n%4 == 0 {
 				return "INSERT t VALUES (1)"
 			}
 			return "SELECT a FROM t"
 		}},
-		{"settings", 0, 0, false, func(client, n int) string {
+		{"thinking", 10 * time.Millisecond, 0, false, 40 * time.Millisecond, func(_, n int) string {
+			if n%4 == 0 {
+				return "INSERT t VALUES (1)"
+			}
+			return "SELECT a FROM t"
+		}},
+		{"settings", 0, 0, false, 0, func(client, n int) string {
 			if n == 0 {
 				return []string{"SET NOCOUNT ON", "SET NOCOUNT OFF", "SET XACT_ABORT ON", "SET LOCK_TIMEOUT 100"}[client%4]
 			}
@@ -86,6 +93,9 @@ func BenchmarkSharedCrowd(b *testing.B) {
 				for i, c := range all {
 					wg.Go(func() {
 						for k := range each {
+							if kind.think > 0 {
+								<-time.After(rand.N(2 * kind.think))
+							}
 							start := time.Now()
 							r, err := c.Query(kind.text(i, from+k))
 							d := time.Since(start)

@@ -141,10 +141,22 @@ func (p *port) detach(how bucket.GiveBack) *bucket.Lease {
 }
 
 func (p *port) release(l *bucket.Lease, how bucket.GiveBack) {
-	if l == nil {
-		return
+	if l != nil {
+		p.released(p.bucket.Governor.TellHere(bucket.Release{Session: p.actor.ID(), Lease: l, How: how}))
 	}
-	if p.bucket.Governor.TellHere(bucket.Release{Session: p.actor.ID(), Lease: l, How: how}) != nil {
+}
+
+// releaseIdle gives back the backend of a session that no goroutine serves. It
+// must be called with mu held, to the end: a request that comes now must not
+// ask for another backend before the bucket has heard of this.
+func (p *port) releaseIdle(how bucket.GiveBack) {
+	if l := p.detach(how); l != nil {
+		p.released(p.bucket.Governor.Tell(bucket.Release{Session: p.actor.ID(), Lease: l, How: how}))
+	}
+}
+
+func (p *port) released(err error) {
+	if err != nil {
 		// The death watch brings the lease back.
 		p.actor.Stop(&refusal.Error{Cause: refusal.Internal, Node: p.env.Node, Detail: "release refused"})
 	}

@@ -151,13 +151,10 @@ func (p *port) lingered() {
 		p.mu.Unlock()
 		return
 	}
-	var l *bucket.Lease
-	d := x.core.step(event{what: hapLingered})
-	if d.back {
-		l = p.detach(d.how)
+	if d := x.core.step(event{what: hapLingered}); d.back {
+		p.releaseIdle(d.how)
 	}
 	p.mu.Unlock()
-	p.release(l, d.how)
 }
 
 // muxAttention deals with an attention. It is called with mu held, and releases
@@ -241,12 +238,10 @@ func (p *port) muxBackendDied(l *bucket.Lease) {
 	}
 	d := p.mx.core.step(event{what: hapDied})
 	if d.act != actCut {
-		var back *bucket.Lease
 		if d.back {
-			back = p.detach(d.how)
+			p.releaseIdle(d.how)
 		}
 		p.mu.Unlock()
-		p.release(back, d.how)
 		return
 	}
 	p.mu.Unlock()
