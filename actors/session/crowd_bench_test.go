@@ -10,6 +10,7 @@ import (
 
 	"sluice/actors/bucket"
 	"sluice/actors/prepared"
+	"sluice/actors/statement"
 	"sluice/tds"
 	"sluice/tds/tdstest"
 )
@@ -31,6 +32,12 @@ func busyServer(login time.Duration, resets *atomic.Int64) tdstest.Script {
 			if m.Status&tds.StatusReset != 0 {
 				body = tds.EnvChange{Type: tds.EnvResetConnection}.Append(body)
 				resets.Add(1)
+			}
+			if q, err := tds.DecodeSQLBatch(m.Payload, c.Version); err == nil && q.Text == statement.ReadBack {
+				if err := c.Reply(append(body, textAnswer("0|2147483647|-1|7|mdy|2|us_english|app")(c)...)); err != nil {
+					return hangup(err)
+				}
+				continue
 			}
 			<-time.After(5*time.Millisecond + rand.N(5*time.Millisecond))
 			if err := c.Reply(tds.Done{}.Append(body, c.Version)); err != nil {

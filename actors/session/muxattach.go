@@ -19,11 +19,17 @@ func (p *port) attach(r *muxRequest) deed {
 	s := p.mx.servedBy(c)
 	r.fresh = !p.mx.core.kept
 	sql, batchReset := "", false
+	var err error
 	if r.fresh {
 		sql, batchReset = p.arrange(r, s)
+		if r.asksBase {
+			r.asksBase, r.ourReset = false, false
+			if err = p.askBase(r, s); err == nil {
+				sql, batchReset = p.arrange(r, s)
+			}
+		}
 	}
-	var err error
-	if r.fresh && s.prepared.Due() {
+	if err == nil && r.fresh && s.prepared.Due() {
 		err = p.freeHandles(r, s)
 	}
 	if err == nil && (sql != "" || batchReset) {
@@ -88,6 +94,16 @@ func (p *port) arrange(r *muxRequest, s *served) (sql string, reset bool) {
 		}
 		if text, ok := statement.Replay(s.settings, r.want, x.login.base); ok {
 			return text, false
+		}
+		// Only where a reset that comes with the request would not do as well.
+		if s.prepared.Len() > 0 || s.settings.AfterReset() != r.want {
+			base, valid, ask := x.share.bases.of(&x.login.key, time.Now())
+			if valid {
+				if text, ok := statement.Replay(s.settings, r.want, base); ok {
+					return text, false
+				}
+			}
+			r.asksBase = ask
 		}
 	}
 	from := s.settings.AfterReset()

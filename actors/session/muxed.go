@@ -25,6 +25,8 @@ type Sharing struct {
 	// Silenced are reasons that do not pin, Raised kinds of requests that pin
 	// though their state could be followed.
 	Silenced, Raised statement.ReasonSet
+
+	bases bases
 }
 
 // muxed is what a port in transaction pooling has beside its own. It is small:

@@ -37,6 +37,7 @@ type muxRequest struct {
 	manager  tds.TransMgr       // of a transaction-manager request
 	want     statement.Settings // that the backend must have
 	reset    bool               // the client asks for a reset
+	asksBase bool               // the server is to be asked what a login's settings are
 	ourReset bool               // the request carries a reset that the client did not ask for
 	fresh    bool               // the backend was taken for this request
 	lost     bool               // track of the response
@@ -64,7 +65,7 @@ func (r *muxRequest) begin(p *port) {
 	r.port, r.start = p, time.Now()
 	r.whole, r.ignored, r.packets, r.n, r.headers, r.err = false, false, 0, 0, tds.AllHeaders{}, nil
 	r.judged, r.scan, r.handles, r.pin = false, nil, false, ""
-	r.reset, r.ourReset, r.fresh, r.lost, r.rested, r.inText = false, false, false, false, false, false
+	r.reset, r.asksBase, r.ourReset, r.fresh, r.lost, r.rested, r.inText = false, false, false, false, false, false, false
 	r.answer, r.cuts, r.state, r.doubt = muxAnswer{}, r.cuts[:0], 0, 0
 }
 
