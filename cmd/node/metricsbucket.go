@@ -68,11 +68,6 @@ func (b bucketSet) histogram(metric, labels string, bounds []float64) *metrics.P
 	return set.GetOrCreatePrometheusHistogramExt(name, bounds)
 }
 
-// requestTypes are the labels of proxy_requests_total.
-var requestTypes = map[tds.PacketType]string{
-	tds.PacketSQLBatch: "batch", tds.PacketRPC: "rpc", tds.PacketTransMgr: "transaction", tds.PacketBulkLoad: "bulk",
-}
-
 func (m *nodeMetrics) bucket(id string) *bucketMetrics {
 	m.mu.Lock()
 	m.names[id] = []string{}
@@ -141,8 +136,8 @@ func (b bucketSet) session(lazy *counterCache) *session.BucketMetrics {
 	for _, t := range []tds.PacketType{tds.PacketSQLBatch, tds.PacketRPC, tds.PacketTransMgr, tds.PacketBulkLoad, tds.PacketAttention} {
 		s.ClientPackets[t] = b.counter("proxy_tds_packets_total", fmt.Sprintf(`,direction="client",type=%q`, t))
 	}
-	for t, name := range requestTypes {
-		s.Requests[t] = b.counter("proxy_requests_total", fmt.Sprintf(",type=%q", name))
+	for _, t := range []tds.PacketType{tds.PacketSQLBatch, tds.PacketRPC, tds.PacketTransMgr, tds.PacketBulkLoad} {
+		s.Requests[t] = b.counter("proxy_requests_total", fmt.Sprintf(",type=%q", t))
 	}
 	return s
 }

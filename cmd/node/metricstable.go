@@ -53,11 +53,11 @@ var reference = []section{
 		{"proxy_acquire_seconds", "histogram", "bucket_id", "From a request for a connection to its grant, a backend login included.", ""},
 	}},
 	{"Requests", []family{
-		{"proxy_requests_total", "counter", "bucket_id type", "Requests of clients by type of message: batch, rpc, transaction, bulk.", ""},
+		{"proxy_requests_total", "counter", "bucket_id type", "Requests of clients by type of message: sql_batch, rpc, transaction_manager, bulk_load.", ""},
 		{"proxy_query_duration_seconds", "histogram", "bucket_id", "From the end of a request to the end of its response.", ""},
 		{"proxy_cancels_total", "counter", "bucket_id by", "Requests cancelled: by the client, or by the proxy since the client had left.", ""},
 		{"proxy_connection_errors_total", "counter", "bucket_id error_type", "Errors told to clients, by the names of errors.md; login_refused for the server's own, clean_failed for connections that could not be cleaned or checked.", ""},
-		{"proxy_tds_packets_total", "counter", "bucket_id direction type", "TDS packets passed on.", ""},
+		{"proxy_tds_packets_total", "counter", "bucket_id direction type", "TDS packets passed on, by direction (client is from the client, server is to it) and type of message.", ""},
 	}},
 	{"Clients", []family{
 		{"proxy_clients_connected", "gauge", "", "Client connections of this node.", ""},
