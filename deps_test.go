@@ -37,6 +37,7 @@ var layers = []layer{
 	{folder: "actors/keeper", never: []string{"actors/session", "gossip"}},
 	{folder: "actors/prepared", only: []string{"tds", "actors/prepared"}},
 	{folder: "actors/statement", only: []string{"tds", "actors/statement"}},
+	{folder: "actors/tenants", only: []string{"actors/tenants"}, stdOnly: true},
 	{folder: "limits", never: []string{"actors", "cmd", "sandbox", "configs"}},
 	{folder: "sandbox", never: []string{"actors", "cmd", "configs"}},
 }
