@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -36,7 +37,7 @@ func (c *client) live(ctx context.Context) {
 	if !sleep(ctx, time.Until(start)) {
 		return
 	}
-	p := pace{next: start, interval: c.run.config.Interval}
+	p := pace{next: start, interval: c.run.config.Interval, eager: c.run.config.Eager}
 	if p.interval > 0 {
 		p.next = p.next.Add(time.Duration(c.rng.Int64N(int64(p.interval))))
 	}
@@ -74,7 +75,7 @@ func (c *client) connect(ctx context.Context) bool {
 	defer cancel()
 	c.run.record.connecting(1)
 	start := time.Now()
-	conn, err := c.run.handles[c.bucket].Conn(ctx)
+	conn, err := c.open(ctx)
 	c.run.record.connecting(-1)
 	if err != nil && end.Err() != nil {
 		return false
@@ -91,6 +92,18 @@ func (c *client) connect(ctx context.Context) bool {
 		c.expires = time.Now().Add(life*(100-percent)/100 + time.Duration(c.rng.Int64N(int64(life)*2*percent/100+1)))
 	}
 	return true
+}
+
+// open makes a connection and sends what comes first on it.
+func (c *client) open(ctx context.Context) (*sql.Conn, error) {
+	conn, err := c.run.handles[c.bucket].Conn(ctx)
+	if err != nil || c.run.config.OnConnect == "" {
+		return conn, err
+	}
+	if _, err := conn.ExecContext(ctx, c.run.config.OnConnect); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 func (c *client) disconnect() {

@@ -32,6 +32,9 @@ type Config struct {
 	// Interval is the time between the starts of two operations of a client; 0:
 	// the next one starts when the one before has ended.
 	Interval time.Duration `json:"interval_ns"`
+	// Eager is how many operations each client begins with before the interval
+	// counts, one after the other.
+	Eager int `json:"eager,omitempty"`
 	// ConnectionTime is how long a client uses a connection before it makes a
 	// new one, a fifth more or less; 0: for as long as it works.
 	ConnectionTime time.Duration `json:"connection_time_ns"`
@@ -39,11 +42,13 @@ type Config struct {
 	Duration       time.Duration `json:"duration_ns"` // of everything, ramp-up included
 	MaxOperations  int64         `json:"max_operations"`
 	// Hold is how long a transaction stays open between its first statement and
-	// its last. Transactions that are held write nothing but a temporary table:
-	// a lock of theirs would stop others for another reason than the pool.
+	// its last. Transactions that are held write nothing: their locks would stop
+	// others for another reason than the pool.
 	Hold time.Duration `json:"hold_ns"`
 	// OperationTimeout bounds an operation and, separately, a login.
 	OperationTimeout time.Duration `json:"operation_timeout_ns"`
+	// OnConnect is sent first on each connection; empty: nothing.
+	OnConnect string `json:"on_connect,omitempty"`
 	// FirstRow is the row of the first client. Runs at the same time need rows
 	// of their own.
 	FirstRow int           `json:"first_row"`
@@ -80,7 +85,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("%w: %d clients, want 1 to %d", ErrConfig, c.Clients, maxClients)
 	case c.Duration <= 0 || c.Duration > maxDuration:
 		return c, fmt.Errorf("%w: duration %v, want up to %v", ErrConfig, c.Duration, maxDuration)
-	case c.Interval < 0 || c.ConnectionTime < 0 || c.RampUp < 0 || c.Hold < 0 || c.OperationTimeout < 0 || c.Tick < 0 || c.MaxOperations < 0 || c.FirstRow < 0:
+	case c.Interval < 0 || c.ConnectionTime < 0 || c.RampUp < 0 || c.Hold < 0 || c.OperationTimeout < 0 || c.Tick < 0 || c.MaxOperations < 0 || c.Eager < 0 || c.FirstRow < 0:
 		return c, fmt.Errorf("%w: a negative time or number", ErrConfig)
 	case c.Duration/c.Tick > maxTicks:
 		return c, fmt.Errorf("%w: more than %d ticks of %v in %v", ErrConfig, maxTicks, c.Tick, c.Duration)

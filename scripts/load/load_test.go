@@ -131,6 +131,13 @@ func TestPace(t *testing.T) {
 	if got := p.take(now.Add(10 * time.Second)); !got.Equal(now.Add(time.Second)) {
 		t.Error(got)
 	}
+	p = pace{next: now, interval: time.Second, eager: 1}
+	if got := p.take(now.Add(3 * time.Second)); !got.Equal(now.Add(3 * time.Second)) {
+		t.Error(got)
+	}
+	if got := p.take(now.Add(3 * time.Second)); !got.Equal(now.Add(4 * time.Second)) {
+		t.Error(got)
+	}
 	if got := (&pace{}).take(now); !got.Equal(now) {
 		t.Error(got)
 	}

@@ -9,12 +9,18 @@ import (
 type pace struct {
 	next     time.Time
 	interval time.Duration // 0: as soon as possible
+	eager    int           // operations to come before the interval counts
 }
 
 // take returns when the next operation is meant to start: never later than it
 // can because of those before it, which would hide that they took too long.
 func (p *pace) take(now time.Time) time.Time {
 	if p.interval == 0 {
+		return now
+	}
+	if p.eager > 0 {
+		p.eager--
+		p.next = now.Add(p.interval)
 		return now
 	}
 	t := p.next

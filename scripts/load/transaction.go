@@ -50,26 +50,25 @@ func (c *client) update(ctx context.Context, tx *sql.Tx) error {
 	return c.wrote(v, tx.Commit())
 }
 
-// held is a transaction that stays open for a while. It must find its own
-// temporary table, and itself still open, behind the pause.
+// held is a transaction that stays open for a while. Behind the pause it must
+// be open still, in the same session of the server.
 func (c *client) held(ctx context.Context, tx *sql.Tx) error {
-	v := c.rng.Int64()
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("CREATE TABLE #held (v BIGINT); INSERT INTO #held VALUES (%d)", v)); err != nil {
+	if err := c.read(ctx, tx); err != nil {
+		return err
+	}
+	const text = "SELECT @@SPID, @@TRANCOUNT"
+	var before, after, open int
+	if err := tx.QueryRowContext(ctx, text).Scan(&before, &open); err != nil {
 		return fmt.Errorf("transaction: %w", err)
 	}
 	if !sleep(ctx, c.run.config.Hold) {
 		return ctx.Err()
 	}
-	var got int64
-	var open int
-	if err := tx.QueryRowContext(ctx, "SELECT v, @@TRANCOUNT FROM #held").Scan(&got, &open); err != nil {
+	if err := tx.QueryRowContext(ctx, text).Scan(&after, &open); err != nil {
 		return fmt.Errorf("transaction: %w", err)
 	}
-	if got != v || open != 1 {
-		return fmt.Errorf("%w: behind the pause #held has %d, written was %d; %d transactions are open", errWrong, got, v, open)
-	}
-	if _, err := tx.ExecContext(ctx, "DROP TABLE #held"); err != nil {
-		return fmt.Errorf("transaction: %w", err)
+	if before != after || open != 1 {
+		return fmt.Errorf("%w: begun in session %d of the server, %d transactions open in session %d behind the pause", errWrong, before, open, after)
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)

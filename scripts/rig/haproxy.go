@@ -2,23 +2,28 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Balancer is HAProxy in TCP mode before the nodes.
 type Balancer struct {
-	proc *Process
-	Addr string // of the clients
+	proc  *Process
+	Addr  string // of the clients
+	admin string
 }
 
 const balancerConfig = `global
   maxconn 4000
+  stats socket ipv4@%s level admin
 defaults
   mode tcp
   timeout connect 2s
@@ -32,8 +37,46 @@ listen nodes
   default-server check inter 300ms fall 2 rise 1
 `
 
-// balancerPort is its port in a network where it has an address for itself.
-const balancerPort = 1433
+// Its ports in a network where it has an address for itself.
+const (
+	balancerPort      = 1433
+	balancerAdminPort = 9999
+)
+
+// Drain keeps new clients away from a node; those it has stay. Admit lets them
+// come again.
+func (b *Balancer) Drain(n *Node) error {
+	return b.command("set server nodes/" + n.Name + " state drain")
+}
+
+// Admit ends what Drain began.
+func (b *Balancer) Admit(n *Node) error {
+	return b.command("set server nodes/" + n.Name + " state ready")
+}
+
+// command sends one command to HAProxy, which answers those that succeed with
+// an empty line.
+func (b *Balancer) command(line string) error {
+	c, err := net.Dial("tcp", b.admin)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(redisStopWithin)); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(c, line); err != nil {
+		return err
+	}
+	answer, err := io.ReadAll(c)
+	if text := strings.TrimSpace(string(answer)); err == nil && text != "" {
+		err = errors.New(text)
+	}
+	if err != nil {
+		return fmt.Errorf("haproxy: %s: %w", line, err)
+	}
+	return nil
+}
 
 func (c *Cluster) startBalancer(ctx context.Context) (*Balancer, error) {
 	path, err := exec.LookPath("haproxy")
@@ -44,9 +87,14 @@ func (c *Cluster) startBalancer(ctx context.Context) (*Balancer, error) {
 	if err != nil {
 		return nil, err
 	}
+	adminPort, err := c.opts.Network.Port(balancerAdminPort)
+	if err != nil {
+		return nil, err
+	}
 	addr := net.JoinHostPort(c.opts.Network.Hub(), strconv.Itoa(port))
+	admin := net.JoinHostPort(c.opts.Network.Hub(), strconv.Itoa(adminPort))
 	var text strings.Builder
-	fmt.Fprintf(&text, balancerConfig, addr)
+	fmt.Fprintf(&text, balancerConfig, admin, addr)
 	for _, n := range c.Nodes {
 		fmt.Fprintf(&text, "  server %s %s port %d\n", n.Name, n.Addr(n.Ports.TDS), n.Ports.Health)
 	}
@@ -58,7 +106,7 @@ func (c *Cluster) startBalancer(ctx context.Context) (*Balancer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Balancer{p, addr}
+	b := &Balancer{p, addr, admin}
 	up := Eventually(ctx, redisStartWithin, func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {

@@ -18,8 +18,9 @@ type Options struct {
 	Limit int // max_connections of each bucket
 	// Buckets is how many there are, each with a SQL server within this
 	// process; with External they are those servers instead.
-	Buckets  int
-	External []Address
+	Buckets    int
+	External   []Address
+	LoginDelay time.Duration // of the buckets' servers
 	// Prepare, if not nil, makes what clients need in a new server.
 	Prepare func(ctx context.Context, addr, database string) error
 
@@ -35,7 +36,7 @@ type Options struct {
 	Set          []string // group.key=value, for every node's configuration
 }
 
-// Address is where a bucket's SQL server is.
+// Address is where a bucket's SQL server is. Its login is that of the clients.
 type Address struct {
 	Host     string
 	Port     int

@@ -26,6 +26,7 @@ func startServer(ctx context.Context, o Options, i int) (*Server, error) {
 	srv, err := sandbox.Start(sandbox.Options{
 		Addr: net.JoinHostPort(o.Network.Hub(), "0"), ServerName: BucketName(i), Databases: []string{Database(i)},
 		Logins: map[string]sandbox.Login{User: {Password: Password}}, Encryption: sandbox.EncryptionOff, KeepEvents: keepEvents,
+		LoginDelay: o.LoginDelay,
 	})
 	if err != nil {
 		return nil, err
