@@ -118,5 +118,14 @@ func (c *Cluster) startBalancer(ctx context.Context) (*Balancer, error) {
 	if !up || !p.Running() {
 		return b, fmt.Errorf("haproxy does not listen at %s:\n%s", addr, p.Tail())
 	}
+	for _, n := range c.Nodes {
+		if n.Running() {
+			continue
+		}
+		// HAProxy takes a server for good until its first checks have failed.
+		if err := b.command("set server nodes/" + n.Name + " health down"); err != nil {
+			return b, err
+		}
+	}
 	return b, nil
 }

@@ -92,7 +92,7 @@ func judgeScaleOut(r Record) []Check {
 			atLeast(fmt.Sprintf("smallest share of a node, of a fair one (%s)", step.phase), least/fair, 0.6, "%.2f"))
 	}
 	before := l.rate(r.phase(beforePhase))
-	return append(checks, atLeast("operations a second with four nodes, of those with two", ratio(l.rate(r.phase(fourPhase)), before), 0.85, "%.2f"))
+	return append(checks, atLeast("operations a second with four nodes, of those with two", ratio(l.rate(r.phase(fourPhase)), before), 0.75, "%.2f"))
 }
 
 // shares returns how many nodes have connections open in a phase, and how many
