@@ -173,24 +173,16 @@ func (w *Walker) lose(cause error) error {
 // begin starts on the token at the start of b.
 func (w *Walker) begin(b []byte) []byte {
 	w.token = Token(b[0])
-	b = b[1:]
 	if w.token != TokenRow && w.token != TokenNBCRow {
 		w.state = walkGather
 		w.parse = tokenParse{}
 		// A type without a length of its own, such as an unknown one, must fail
 		// now, not with the next packet.
-		return w.gather(b)
+		return w.gather(b[1:])
 	}
 	if !w.known {
 		_ = w.lose(ErrNeedsMetadata)
 		return nil
 	}
-	w.rows++
-	w.current, w.column, w.nbc = w.columns, 0, false
-	w.state = walkRow
-	if w.token == TokenNBCRow && len(w.columns) > 0 {
-		w.state, w.nulls = walkBitmap, w.nulls[:0]
-		return b
-	}
-	return w.row(b)
+	return w.begunRows(b)
 }
