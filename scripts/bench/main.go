@@ -30,6 +30,8 @@ type options struct {
 	only             string
 	short            bool
 	out              string
+	document         string // with a part for this command; empty: none
+	part             string // of the document
 }
 
 // sizes are how much of everything a run does.
@@ -89,6 +91,8 @@ func (o *options) flags(fs *flag.FlagSet, name string) {
 	fs.StringVar(&o.password, "password", "Demo-passw0rd", "its password")
 	fs.BoolVar(&o.short, "short", false, "less of everything, within a minute")
 	fs.StringVar(&o.out, "out", "bin/"+name+".json", "file for the figures as JSON")
+	fs.StringVar(&o.document, "document", "", "Markdown file with a part that is to hold the report")
+	fs.StringVar(&o.part, "part", name, "name of that part")
 }
 
 // run parses the flags, measures and reports.
@@ -99,6 +103,15 @@ func (o *options) run(ctx context.Context, fs *flag.FlagSet, args []string, meas
 		}
 		return err
 	}
+	shown := strings.Replace(fs.Name(), "bench", "scripts/bench/run.sh", 1)
+	fs.Visit(func(f *flag.Flag) {
+		if f.Name != "document" && f.Name != "part" && f.Name != "out" {
+			shown += " --" + f.Name
+			if b, ok := f.Value.(interface{ IsBoolFlag() bool }); !ok || !b.IsBoolFlag() {
+				shown += " " + f.Value.String()
+			}
+		}
+	})
 	if o.backend != backendSandbox && o.backend != backendEcho {
 		return fmt.Errorf("--backend must be %s or %s, not %q", backendSandbox, backendEcho, o.backend)
 	}
@@ -109,6 +122,11 @@ func (o *options) run(ctx context.Context, fs *flag.FlagSet, args []string, meas
 		return errors.Join(err, context.Cause(ctx))
 	}
 	r.print(os.Stdout)
+	if o.document != "" {
+		if err := r.saveMarkdown(o.document, o.part, shown); err != nil {
+			return err
+		}
+	}
 	if o.out == "" {
 		return nil
 	}

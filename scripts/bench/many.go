@@ -17,6 +17,7 @@ type manySizes struct {
 	rounds                    int
 	length                    time.Duration // of a block
 	every                     time.Duration // one of the idle clients asks
+	heap                      string        // path of a heap profile
 }
 
 const (
@@ -44,6 +45,7 @@ func runMany(ctx context.Context, args []string) error {
 	fs.IntVar(&s.active, "active", 300, "of them, those that ask without a pause")
 	fs.IntVar(&s.backends, "backends", 50, "max_connections of the bucket")
 	fs.DurationVar(&s.takes, "service", 10*time.Millisecond, "what a request takes at the server; it is measured with 0 as well")
+	fs.StringVar(&s.heap, "heap-profile", "", "file for a profile of the first node's heap while all clients are idle")
 	return o.run(ctx, fs, args, func(ctx context.Context) (*report, error) {
 		o.backend = backendEcho // the embedded SQL server does not take a given time
 		if o.short {
@@ -183,6 +185,9 @@ func (c *crowd) connect(ctx context.Context, r *report) error {
 	}
 	after, err := c.weigh(ctx)
 	if err != nil {
+		return err
+	}
+	if err := saveTo(ctx, c.nodes[0].debug+"/heap", c.sizes.heap); err != nil {
 		return err
 	}
 	clients := float64(c.per * len(c.nodes))

@@ -60,21 +60,27 @@ func profile(ctx context.Context, n *node, path string, length time.Duration) (w
 	}
 	done := make(chan error, 1)
 	go func() {
-		done <- func() error {
-			resp, err := fetch(ctx, fmt.Sprintf("%s/profile?seconds=%d", n.debug, max(1, int(length.Seconds()))))
-			if err != nil {
-				return err
-			}
-			defer resp.Body.Close()
-			f, err := os.Create(path)
-			if err != nil {
-				return err
-			}
-			_, err = io.Copy(f, resp.Body)
-			return errors.Join(err, f.Close())
-		}()
+		done <- saveTo(ctx, fmt.Sprintf("%s/profile?seconds=%d", n.debug, max(1, int(length.Seconds()))), path)
 	}()
 	return func() error { return <-done }
+}
+
+// saveTo writes what is at a URL to a file; nothing if path is empty.
+func saveTo(ctx context.Context, url, path string) error {
+	if path == "" {
+		return nil
+	}
+	resp, err := fetch(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, resp.Body)
+	return errors.Join(err, f.Close())
 }
 
 func fetch(ctx context.Context, url string) (*http.Response, error) {

@@ -54,6 +54,17 @@ type goal struct {
 	Met   bool    `json:"met"`
 }
 
+func (g goal) words() (sign, verdict string) {
+	sign, verdict = "<", "missed"
+	if g.Least {
+		sign = ">="
+	}
+	if g.Met {
+		verdict = "met"
+	}
+	return sign, verdict
+}
+
 // report is what a run found.
 type report struct {
 	Time    time.Time         `json:"time"`
@@ -118,19 +129,25 @@ func (r *report) print(w io.Writer) {
 	fmt.Fprintln(w, "\ngoals")
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, g := range r.Goals {
-		sign, verdict := "<", "missed"
-		if g.Least {
-			sign = ">="
-		}
-		if g.Met {
-			verdict = "met"
-		}
+		sign, verdict := g.words()
 		fmt.Fprintf(tw, "  %s\t%s\t%s %s\t%s\n", g.Text, number(g.Value), sign, number(g.Bound), verdict)
 	}
 	_ = tw.Flush()
 }
 
-func (r *report) table(w io.Writer, measure string) {
+// table is the figures of a measure: what was measured in the columns, where in
+// the rows.
+type table struct {
+	columns []string
+	rows    []tableRow
+}
+
+type tableRow struct {
+	target string
+	cells  []string
+}
+
+func (r *report) tableOf(measure string) table {
 	var figures []figure
 	for _, f := range r.Figures {
 		if f.Measure == measure {
@@ -138,31 +155,40 @@ func (r *report) table(w io.Writer, measure string) {
 		}
 	}
 	names := distinct(figures, func(f figure) string { return f.Name })
-	fmt.Fprintf(w, "\n%s\n", measure)
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(tw, " ")
+	t := table{}
 	for _, n := range names {
-		fmt.Fprintf(tw, "\t%s", n)
 		for _, f := range figures {
-			if f.Name == n && f.Unit != "" {
-				fmt.Fprintf(tw, " (%s)", f.Unit)
-				break
+			if f.Name != n {
+				continue
 			}
+			if f.Unit != "" {
+				n += " (" + f.Unit + ")"
+			}
+			break
 		}
+		t.columns = append(t.columns, n)
 	}
-	fmt.Fprintln(tw)
-	for _, t := range distinct(figures, func(f figure) string { return f.Target }) {
-		fmt.Fprintf(tw, "  %s", t)
-		for _, n := range names {
-			cell := ""
+	for _, of := range distinct(figures, func(f figure) string { return f.Target }) {
+		row := tableRow{target: of, cells: make([]string, len(names))}
+		for i, n := range names {
 			for _, f := range figures {
-				if f.Target == t && f.Name == n {
-					cell = f.text()
+				if f.Target == of && f.Name == n {
+					row.cells[i] = f.text()
 				}
 			}
-			fmt.Fprintf(tw, "\t%s", cell)
 		}
-		fmt.Fprintln(tw)
+		t.rows = append(t.rows, row)
+	}
+	return t
+}
+
+func (r *report) table(w io.Writer, measure string) {
+	t := r.tableOf(measure)
+	fmt.Fprintf(w, "\n%s\n", measure)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(tw, " \t%s\n", strings.Join(t.columns, "\t"))
+	for _, row := range t.rows {
+		fmt.Fprintf(tw, "  %s\t%s\n", row.target, strings.Join(row.cells, "\t"))
 	}
 	_ = tw.Flush()
 }
