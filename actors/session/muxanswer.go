@@ -89,7 +89,10 @@ func (r *muxRequest) env(body []byte, at int) error {
 	case tds.EnvBeginTransaction, tds.EnvEnlistDTC, tds.EnvCommitTransaction, tds.EnvRollbackTransaction,
 		tds.EnvDefectDTC, tds.EnvTransactionEnded, tds.EnvPromoteTransaction, tds.EnvDatabase, tds.EnvLanguage:
 	case tds.EnvResetConnection:
-		a.reset, a.began, a.tran = true, true, 0
+		a.reset = true
+		if !r.keepsTransaction() {
+			a.began, a.tran = true, 0
+		}
 		if r.ourReset && at >= 3 {
 			r.cuts = append(r.cuts, cut{at - 3, at + len(body)})
 		}
@@ -156,13 +159,18 @@ func (p *port) conclude(r *muxRequest) event {
 		s.settings, s.left = s.settings.AfterReset(), 0
 	}
 	if r.reset {
+		// Servers do not tell of every transaction, not to TDS 7.1 for one.
+		untold := r.keepsTransaction() && x.core.tran == 0 && x.state.Pinned()
 		x.state.Reset()
+		if untold {
+			x.state.Pin(statement.OutOfStep, "transaction not announced", "", now)
+		}
 	}
 	e.unsure = (r.reset || r.ourReset) && !a.reset && !r.lost
 	found := r.plan.Pin()
 	r.plan.End()
-	e.quiet = x.core.quiet && !a.reset
-	was := x.core.open() && !r.reset
+	e.quiet = x.core.quiet && (!a.reset || r.keepsTransaction())
+	was := x.core.open() && (!r.reset || r.keepsTransaction())
 	is := x.core.tran != 0 || e.quiet
 	if a.began {
 		is = a.tran != 0

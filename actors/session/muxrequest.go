@@ -128,6 +128,13 @@ func (p *port) readRequest(r *muxRequest, h tds.Header) error {
 	return nil
 }
 
+// keepsTransaction tells that the reset which the client asks for leaves its
+// transaction open (RESETCONNECTIONSKIPTRAN, MS-TDS 2.2.3.1.2). A reset of ours
+// never does, and RESETCONNECTION wins if both bits are set.
+func (r *muxRequest) keepsTransaction() bool {
+	return r.reset && !r.ourReset && r.status&(tds.StatusReset|tds.StatusResetSkipTran) == tds.StatusResetSkipTran
+}
+
 // judge finds out what the request does to the session. An answer that is not
 // nil is all the response that it needs.
 func (p *port) judge(r *muxRequest) (answer []byte) {

@@ -52,8 +52,10 @@ func (s *txServer) script() tdstest.Script {
 				return hangup(err)
 			}
 			var body []byte
-			if m.Status&tds.StatusReset != 0 {
-				open = 0
+			if m.Status&(tds.StatusReset|tds.StatusResetSkipTran) != 0 {
+				if m.Status&tds.StatusReset != 0 {
+					open = 0
+				}
 				body = tds.EnvChange{Type: tds.EnvResetConnection}.Append(body)
 				s.mu.Lock()
 				s.resets++
