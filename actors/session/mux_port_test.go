@@ -90,36 +90,6 @@ func TestSharedTransactions(t *testing.T) {
 	}
 }
 
-// A reset that leaves the transaction open leaves the client its backend.
-func TestSharedResetKeepsTransaction(t *testing.T) {
-	s := &txServer{}
-	n, _ := startShared(t, s, shared(2))
-	c := n.connect(credentials())
-	query(t, c, "BEGIN TRAN")
-	descriptor := c.Transaction
-	if err := c.Batch("SELECT 1", tds.StatusResetSkipTran); err != nil {
-		t.Fatal(err)
-	}
-	if r, err := c.Read(); err != nil || r.Err() != nil || len(r.EnvChanges(tds.EnvResetConnection)) != 1 {
-		t.Fatal(r, err)
-	}
-	n.gauges(1, 0, 1)
-	if r := inTran(t, c, "SELECT 2", descriptor); r.Err() != nil {
-		t.Error(r.Err())
-	}
-	if r := inTran(t, c, "COMMIT", descriptor); r.Err() != nil {
-		t.Error(r.Err())
-	}
-	n.gauges(1, 1, 0)
-	if err := c.Batch("SELECT 3", tds.StatusResetSkipTran); err != nil {
-		t.Fatal(err)
-	}
-	if r, err := c.Read(); err != nil || r.Err() != nil {
-		t.Fatal(r, err)
-	}
-	n.gauges(1, 1, 0)
-}
-
 // A request of a transaction that is over goes to no server.
 func TestSharedStrayTransaction(t *testing.T) {
 	s := &txServer{}

@@ -12,6 +12,7 @@ import (
 // muxAnswer is what a response has shown so far.
 type muxAnswer struct {
 	errors     bool
+	fatal      bool // an error of a class at which servers end the connection
 	attention  bool // the request was cancelled
 	reset      bool
 	began      bool // a transaction began or ended
@@ -28,6 +29,10 @@ type muxAnswer struct {
 	opened     bool
 }
 
+// fatalClass is the lowest class of errors that end the connection. The server
+// closes it a moment after the response: nobody else may get it in between.
+const fatalClass = 20
+
 // Token implements tds.Handler.
 func (r *muxRequest) Token(t tds.Token, body []byte, at int) error {
 	a := &r.answer
@@ -39,7 +44,9 @@ func (r *muxRequest) Token(t tds.Token, body []byte, at int) error {
 	case tds.TokenSessionState:
 		return r.sessionState(body, at)
 	case tds.TokenError:
+		const class = 5 // after number and state
 		a.errors = true
+		a.fatal = a.fatal || len(body) > class && body[class] >= fatalClass
 	case tds.TokenReturnStatus:
 		if len(body) >= 4 {
 			a.status = int32(binary.LittleEndian.Uint32(body))
@@ -166,7 +173,7 @@ func (p *port) conclude(r *muxRequest) event {
 			x.state.Pin(statement.OutOfStep, "transaction not announced", "", now)
 		}
 	}
-	e.unsure = (r.reset || r.ourReset) && !a.reset && !r.lost
+	e.unsure = (r.reset || r.ourReset) && !a.reset && !r.lost || a.fatal
 	found := r.plan.Pin()
 	r.plan.End()
 	e.quiet = x.core.quiet && (!a.reset || r.keepsTransaction())

@@ -102,6 +102,13 @@ func (s *txServer) script() tdstest.Script {
 					return hangup(err)
 				}
 				continue
+			case "fatal":
+				e := tds.ServerError{Number: 824, State: 2, Class: 24, Text: "a page is torn"}
+				if err := c.Reply(tds.Done{Status: tds.DoneError}.Append(e.Append(body, c.Version), c.Version)); err != nil {
+					return hangup(err)
+				}
+				_, err := c.Receive() // a server closes, but not at once
+				return hangup(err)
 			case "hangup":
 				return nil
 			default:
