@@ -27,11 +27,11 @@ type conn struct {
 // fault looks up a fault that this connection has.
 func (c *conn) fault(k FaultKind) (Fault, bool) { return c.srv.faults.find(c.own, k) }
 
-// abort closes the connection under whatever uses it.
+// abort closes the connection under whatever uses it. What the server ends is
+// over when it says so: counted out only behind the close, a client that saw
+// the close and came back at once would be counted twice.
 func (c *conn) abort() {
-	// Once the socket is closed nothing tells any more that its client had
-	// closed first, and the client may use the moment to connect anew.
-	c.srv.witness.look()
+	c.srv.witness.closed(c.seen)
 	_ = c.raw.Close()
 }
 

@@ -31,6 +31,18 @@ func TestKill(t *testing.T) {
 	waitFor(t, "both are counted out", func() bool { return s.Sessions() == 0 })
 }
 
+// A client that sees its connection closed and comes back at once is not
+// counted twice, whatever the goroutine of the first is at.
+func TestKilledIdleSessionIsCountedOutAtOnce(t *testing.T) {
+	s, _ := startFake(t, Options{})
+	c := connect(t, s, tds.Login7{})
+	s.KillAll()
+	if n := s.Sessions(); n != 0 {
+		t.Errorf("%d sessions", n)
+	}
+	c.expectEOF()
+}
+
 func TestKillStatement(t *testing.T) {
 	s, _ := startFake(t, Options{})
 	victim, c := connect(t, s, tds.Login7{}), connect(t, s, tds.Login7{})

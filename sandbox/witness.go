@@ -141,7 +141,7 @@ func (w *witness) loginFailed(c *witnessed, user, db string) {
 	w.record(EventFailure, c)
 }
 
-// closed counts a connection out after its socket has been closed.
+// closed counts out a connection that the server closes.
 func (w *witness) closed(c *witnessed) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -161,13 +161,6 @@ func (w *witness) countOut(c *witnessed) {
 	}
 	w.stats.Connections--
 	w.record(EventClose, c)
-}
-
-// look counts out the connections whose clients have closed their end.
-func (w *witness) look() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.sweep()
 }
 
 // sweep counts out the connections whose clients have closed their end.
