@@ -17,7 +17,7 @@ LINT_VERSION := v2.15.0
 LINT         := bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo test race lint fuzz sim chaos bench drivers stack-up stack-down clean
+.PHONY: help build generate demo test race lint fuzz sim chaos leak bench drivers stack-up stack-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bin:
 
 sim: ## simulate SEEDS schedules of faults of the slot protocol
 	$(GO) test -count=1 -timeout 0 -run TestSimulation -v ./limits -sim.seeds=$(SEEDS)
+
+leak: ## compare a million answers through shared backends with those of a client alone
+	scripts/leak/run.sh
 
 chaos: ## run SCHEDULES random schedules of faults against real processes
 	scripts/chaos/run.sh --schedules $(SCHEDULES)

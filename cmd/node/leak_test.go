@@ -1,181 +1,174 @@
 package main
 
 import (
-	"bytes"
+	"flag"
 	"fmt"
-	"math/rand/v2"
-	"net"
+	"maps"
+	"os"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"sluice/configs"
 	"sluice/sandbox"
-	"sluice/tds"
-	"sluice/tds/tdstest"
 )
 
-// player is a client with a random program and all that it was answered.
-type player struct {
-	name    string
-	addr    string
-	client  *tdstest.Client
-	handles []int32 // of prepared statements
-	seen    []seen
+// The oracle's size. The defaults are for every run of the tests;
+// scripts/leak/run.sh has the large ones.
+var (
+	leakClients    = flag.Int("leak.clients", 10, "leak oracle: clients")
+	leakBackends   = flag.Int("leak.backends", 3, "leak oracle: max_connections of the bucket they share")
+	leakSteps      = flag.Int("leak.steps", 250, "leak oracle: steps of each client's program")
+	leakStatements = flag.Int64("leak.statements", 0, "leak oracle: go on until so many answers are compared (0: leak.steps)")
+	leakSeed       = flag.Uint64("leak.seed", 4, "leak oracle: seed of the programs and faults")
+	leakFaults     = flag.Duration("leak.faults", 0, "leak oracle: mean time between two faults of the server (0: none, but for the test of faults)")
+	leakSkip       = flag.String("leak.skip", "", "leak oracle: names of steps to leave out, with commas between")
+	leakServer     = flag.String("leak.server", "", "leak oracle: host:port of a server to pool, in place of the sandbox")
+	leakTwin       = flag.String("leak.twin", "", "leak oracle: host:port of its twin, where each client also runs alone")
+	leakLogin      = flag.String("leak.login", "", "leak oracle: user:password at both")
+)
+
+// leakRun is one run of the oracle.
+type leakRun struct {
+	clients, backends, steps int
+	statements               int64
+	seed                     uint64
+	faults                   time.Duration // mean time between two, 0 none
+
+	users  []leakUser
+	ops    []leakOp
+	addr   string          // of the node
+	alone  []string        // of the servers that clients have for themselves
+	behind *sandbox.Server // the server that they share; nil if it is external
+	struck atomic.Int64    // lives that a fault has ended
+	lives  atomic.Int64    // lives begun
+	seen   atomic.Int64    // answers compared
+	failed atomic.Bool     // a difference was found: stop
+	mu     sync.Mutex      // guards the counts below
+	counts map[string]int  // steps done, by name
+	hits   map[string]int  // faults, by name
 }
 
-// seen is one thing that a player did, with the answer.
-type seen struct {
-	what   string
-	answer []byte
-	shown  string
-}
-
-func login(addr string) (*tdstest.Client, error) {
-	raw, err := net.Dial("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	_ = raw.SetDeadline(time.Now().Add(time.Minute))
-	c := tdstest.NewClient(raw)
-	err = c.Connect(tdstest.ClientConfig{Encryption: tds.EncryptNotSupported, Login: tds.Login7{
-		UserName: testUser, Password: testPassword, Database: "app1", OptionFlags2: tds.LoginODBC,
-	}})
-	if err != nil {
-		_ = raw.Close()
-	}
-	return c, err
-}
-
-func (p *player) connect() (err error) {
-	p.client, err = login(p.addr)
-	p.handles = nil
-	return err
-}
-
-// plainResponse is a response without what must differ: descriptors of
-// transactions, and handles.
-func plainResponse(r tdstest.Response) []byte {
-	b := bytes.Clone(r.Message.Payload)
-	for _, start := range [][]byte{{0xE3, 0x0B, 0, 8, 8}, {0xE3, 0x0B, 0, 9, 0, 8}, {0xE3, 0x0B, 0, 10, 0, 8}} {
-		for at := 0; ; {
-			i := bytes.Index(b[at:], start)
-			if i < 0 {
-				break
-			}
-			at += i + len(start)
-			clear(b[at:min(at+8, len(b))])
-		}
-	}
-	return b
-}
-
-// do sends a request and keeps the answer.
-func (p *player) do(what string, send func(*tdstest.Client) error) error {
-	if err := send(p.client); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	r, err := p.client.Read()
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	b := plainResponse(r)
-	p.seen = append(p.seen, seen{what, b, fmt.Sprintf("%x, %d rows, %v", b, r.Rows, r.Errors())})
-	return nil
-}
-
-func (p *player) batch(format string, args ...any) error {
-	text := fmt.Sprintf(format, args...)
-	return p.do(text, func(c *tdstest.Client) error { return c.Batch(text, 0) })
-}
-
-// play runs a program of so many steps.
-func (p *player) play(seed uint64, steps int) error {
-	if err := p.connect(); err != nil {
-		return err
-	}
-	defer func() { _ = p.client.Close() }()
-	r := rand.New(rand.NewPCG(seed, 4))
-	for range steps {
-		if err := leakOps[r.IntN(len(leakOps))](p, r); err != nil {
-			return err
-		}
-		if r.IntN(6) > 0 {
-			continue
-		}
-		// Few clients may hold a backend for long.
-		if err := p.batch("IF @@TRANCOUNT > 0 ROLLBACK TRAN"); err != nil {
-			return err
-		}
-		if err := p.batch("IF OBJECT_ID('tempdb..#mine') IS NOT NULL DROP TABLE #mine"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+type leakUser struct{ name, password string }
 
 // Clients with random programs see through few shared backends exactly what
 // each would see alone.
 func TestLeakOracle(t *testing.T) {
-	const clients, backends, steps = 10, 3, 250
-	behind := server(t, sandbox.Options{Databases: []string{"app1", "app2"}})
-	private := server(t, sandbox.Options{Databases: []string{"app1", "app2"}})
-	c := testConfig(bucketFor("bucket-001", behind, backends, "app1"))
-	c.Proxy.Pooling = configs.PoolingTransaction
-	c.Pool.IdentityHold = 2 * time.Second
-	c.Proxy.QueueTimeout = 50 * time.Second
-	n := startNode(t, c)
-	addrs := [2]string{n.tdsAddr().String(), private.Addr().String()}
-	for _, addr := range []string{behind.Addr().String(), private.Addr().String()} {
-		admin, err := login(addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range clients {
-			if r, err := admin.Query(fmt.Sprintf("CREATE TABLE t%d (id int IDENTITY PRIMARY KEY, v int)", i)); err != nil || r.Err() != nil {
-				t.Fatal(err, r.Err())
-			}
-		}
-		_ = admin.Close()
+	x := leakRun{
+		clients: *leakClients, backends: *leakBackends, steps: *leakSteps, statements: *leakStatements,
+		seed: *leakSeed, faults: *leakFaults,
 	}
+	x.run(t)
+}
+
+// While the server misbehaves clients see errors, but never a wrong answer.
+func TestLeakOracleWithFaults(t *testing.T) {
+	if *leakServer != "" {
+		t.Skip("the faults are the sandbox's")
+	}
+	x := leakRun{clients: 10, backends: 3, steps: 120, seed: *leakSeed, faults: 15 * time.Millisecond}
+	x.run(t)
+	if x.struck.Load() == 0 {
+		t.Error("no client met a fault")
+	}
+}
+
+func (x *leakRun) run(t *testing.T) {
+	x.counts, x.hits = make(map[string]int), make(map[string]int)
+	x.ops = opsWithout(strings.Split(*leakSkip, ","))
+	x.start(t)
+	begun := time.Now()
+	stop := x.inject()
 	var wg sync.WaitGroup
-	through := make([]player, clients)
-	for i := range through {
-		p := &through[i]
-		p.name, p.addr = fmt.Sprintf("t%d", i), addrs[0]
+	for i := range x.clients {
 		wg.Go(func() {
-			if err := p.play(uint64(i), steps); err != nil {
-				t.Errorf("client %d: %v", i, err)
+			p := newPlayer(x, i)
+			err := p.play()
+			p.leave()
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			for name, n := range p.counts {
+				x.counts[name] += n
+			}
+			if err != nil {
+				x.failed.Store(true)
+				t.Errorf("client %d, seed %d: %v\nafter %q", i, x.seed, err, p.recent)
 			}
 		})
 	}
 	wg.Wait()
-	compared := 0
-	for i := range through {
-		p := player{name: through[i].name, addr: addrs[1]}
-		if err := p.play(uint64(i), steps); err != nil {
-			t.Errorf("client %d, alone: %v", i, err)
+	stop()
+	x.report(t, time.Since(begun))
+}
+
+// start brings up the node, the server behind it and those for one client.
+func (x *leakRun) start(t *testing.T) {
+	var b configs.Bucket
+	if *leakServer == "" {
+		x.users = []leakUser{{testUser, testPassword}, {"second", testPassword}}
+		o := sandbox.Options{Databases: []string{"app1", "app2"}, Logins: map[string]sandbox.Login{}}
+		for _, u := range x.users {
+			o.Logins[u.name] = sandbox.Login{Password: u.password}
 		}
-		compared += p.compare(t, i, &through[i])
+		x.behind = server(t, o)
+		for range 1 + x.clients/32 {
+			x.alone = append(x.alone, server(t, o).Addr().String())
+		}
+		b = bucketFor("bucket-001", x.behind, x.backends, "app1")
+	} else {
+		x.external(t, &b)
 	}
-	st := behind.Stats()
-	t.Logf("%d answers compared; the server saw at most %d sessions, %d logins, %d resets", compared, st.PeakSessions, st.TotalLogins, st.Resets)
-	if st.PeakSessions > backends+1 {
+	connect := 2 * time.Second
+	b.ConnectionTimeout = &connect
+	c := testConfig(b)
+	c.Proxy.Pooling = configs.PoolingTransaction
+	c.Pool.IdentityHold, c.Pool.CleanTimeout = 30*time.Second, 2*time.Second
+	c.Proxy.QueueTimeout = leakPatience
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	log := testLogger(t)
+	if x.statements > 0 {
+		log = newLogger(os.Stderr, configs.Log{Level: "error"})
+	}
+	n, err := newNode(c, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.close)
+	if err := n.start(); err != nil {
+		t.Fatal(err)
+	}
+	x.addr = n.tdsAddr().String()
+}
+
+// report says what was done, and checks the limit.
+func (x *leakRun) report(t *testing.T, took time.Duration) {
+	t.Helper()
+	t.Logf("%d answers compared in %.1fs (%.0f/s), seed %d, %d clients on %d backends, %d lives",
+		x.seen.Load(), took.Seconds(), float64(x.seen.Load())/took.Seconds(), x.seed, x.clients, x.backends, x.lives.Load())
+	t.Logf("steps: %s", counted(x.counts))
+	if x.faults > 0 {
+		t.Logf("faults: %s; %d lives ended by one", counted(x.hits), x.struck.Load())
+	}
+	if x.behind == nil {
+		return
+	}
+	st := x.behind.Stats()
+	t.Logf("the server saw at most %d sessions, %d logins, %d resets, %d attentions", st.PeakSessions, st.TotalLogins, st.Resets, st.Attentions)
+	if st.PeakSessions > x.backends {
 		t.Errorf("%d sessions at the server", st.PeakSessions)
 	}
 }
 
-// compare says where two players saw different things.
-func (p *player) compare(t *testing.T, client int, through *player) (compared int) {
-	t.Helper()
-	var before []string
-	for k := range min(len(p.seen), len(through.seen)) {
-		a, b := through.seen[k], p.seen[k]
-		if a.what != b.what || !bytes.Equal(a.answer, b.answer) {
-			t.Errorf("client %d, step %d: %s\nthrough the node %s\nalone            %s\nafter %q", client, k, b.what, a.shown, b.shown, before[max(0, len(before)-25):])
-			return k
-		}
-		before = append(before, b.what)
+// counted lists counts by name.
+func counted(counts map[string]int) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(&b, "%s %d, ", name, counts[name])
 	}
-	return len(p.seen)
+	return strings.TrimSuffix(b.String(), ", ")
 }

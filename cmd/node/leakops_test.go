@@ -1,240 +1,292 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 
 	"sluice/tds"
 	"sluice/tds/tdstest"
 )
 
-// leakOps are what clients do at random.
-var leakOps = []func(p *player, r *rand.Rand) error{
-	func(p *player, r *rand.Rand) error {
-		return p.batch("SELECT %d AS n, DB_NAME(), @@TRANCOUNT", r.IntN(1000))
-	},
-	func(p *player, r *rand.Rand) error { return p.batch("SET LOCK_TIMEOUT %d", 30000+r.IntN(3)) },
-	func(p *player, r *rand.Rand) error {
-		return p.batch("SELECT @@LOCK_TIMEOUT, @@TEXTSIZE, @@DATEFIRST, @@OPTIONS, @@LANGUAGE")
-	},
-	func(p *player, r *rand.Rand) error { return p.batch("SET DATEFIRST %d", 1+r.IntN(7)) },
-	func(p *player, r *rand.Rand) error {
-		return p.batch("SET NOCOUNT %s", []string{"ON", "OFF"}[r.IntN(2)])
-	},
-	func(p *player, r *rand.Rand) error {
-		return p.batch("SET XACT_ABORT %s", []string{"ON", "OFF"}[r.IntN(2)])
-	},
-	func(p *player, r *rand.Rand) error { return p.batch("SET TEXTSIZE %d", 1000+r.IntN(3)) },
-	func(p *player, r *rand.Rand) error {
-		return p.batch("SET DATEFORMAT %s", []string{"dmy", "mdy", "ymd"}[r.IntN(3)])
-	},
-	func(p *player, r *rand.Rand) error { return p.batch("SELECT CAST('01/02/2024' AS datetime)") },
-	func(p *player, r *rand.Rand) error {
-		return p.batch("SET TRANSACTION ISOLATION LEVEL %s", []string{"READ COMMITTED", "SERIALIZABLE", "READ UNCOMMITTED"}[r.IntN(3)])
-	},
-	func(p *player, r *rand.Rand) error { return p.batch("SET CONTEXT_INFO 0x%02x", 1+r.IntN(250)) },
-	func(p *player, r *rand.Rand) error { return p.batch("SELECT CONTEXT_INFO()") },
-	func(p *player, r *rand.Rand) error { return p.batch("USE %s", []string{"app1", "app2"}[r.IntN(2)]) },
-	func(p *player, r *rand.Rand) error { return p.batch("SELECT DB_NAME()") },
-	func(p *player, r *rand.Rand) error { return p.batch("CREATE TABLE #mine (a int)") },
-	func(p *player, r *rand.Rand) error { return p.batch("INSERT #mine VALUES (%d)", r.IntN(100)) },
-	func(p *player, r *rand.Rand) error { return p.batch("SELECT COUNT(*) FROM #mine") },
-	func(p *player, r *rand.Rand) error { return p.batch("DROP TABLE #mine") },
-	func(p *player, r *rand.Rand) error { return p.batch("BEGIN TRAN") },
-	func(p *player, r *rand.Rand) error { return p.batch("IF @@TRANCOUNT > 0 COMMIT TRAN") },
-	func(p *player, r *rand.Rand) error { return p.batch("IF @@TRANCOUNT > 0 ROLLBACK TRAN") },
-	func(p *player, r *rand.Rand) error { return p.batch("COMMIT") },
-	func(p *player, r *rand.Rand) error {
-		return p.batch("INSERT app1.dbo.%s (v) VALUES (%d)", p.name, r.IntN(100))
-	},
-	func(p *player, r *rand.Rand) error {
-		return p.batch("SELECT COUNT(*), SUM(v) FROM app1.dbo.%s", p.name)
-	},
-	func(p *player, r *rand.Rand) error {
-		return p.batch("UPDATE app1.dbo.%s SET v = v + 1 WHERE id = 1", p.name)
-	},
-	func(p *player, r *rand.Rand) error {
-		if err := p.batch("INSERT app1.dbo.%s (v) VALUES (%d)", p.name, r.IntN(100)); err != nil {
+// leakOp is a kind of step.
+type leakOp struct {
+	name string
+	do   func(p *player) error
+}
+
+// leakOps are what clients do at random. What is there twice is done twice as
+// often.
+var leakOps = slices.Concat(textOps, []leakOp{
+	{"look", (*player).look},
+	{"look", (*player).look},
+	{"set", (*player).set},
+	{"set", (*player).set},
+	{"set", (*player).set},
+	{"insert-identity", (*player).insertIdentity},
+	{"long-request", (*player).longRequest},
+	{"long-response", (*player).longResponse},
+	{"tran-manager", (*player).manager},
+	{"idle-attention", (*player).idleAttention},
+	{"ignored", (*player).ignored},
+	{"reset", (*player).reset},
+	{"reset-keep-tran", (*player).resetKeepTran},
+	{"reconnect", (*player).reconnect},
+	{"fatal", (*player).fatal},
+	{"cancel", (*player).cancel},
+	{"vanish", (*player).vanish},
+	{"prepare", (*player).prepare},
+	{"prepexec", (*player).prepexec},
+	{"prepexec-again", (*player).prepexecAgain},
+	{"execute", (*player).execute},
+	{"execute", (*player).execute},
+	{"execute", (*player).execute},
+	{"execute-text", (*player).executeText},
+	{"execute-many", (*player).executeMany},
+	{"unprepare", (*player).unprepare},
+	{"stale", (*player).stale},
+	{"executesql", (*player).executeSQL},
+	{"procedure", (*player).procedure},
+	{"cursor-open", (*player).cursorOpen},
+	{"cursor-fetch", (*player).cursorFetch},
+	{"cursor-close", (*player).cursorClose},
+	{"bulk", (*player).bulk},
+	{"bulk-given-up", (*player).bulkGivenUp},
+})
+
+// textOps are batches of one kind each.
+var textOps = []leakOp{
+	text("select", func(p *player) string { return fmt.Sprintf("SELECT %d AS n, DB_NAME(), @@TRANCOUNT", p.r.IntN(1000)) }),
+	text("options", func(*player) string { return "SELECT @@LOCK_TIMEOUT, @@TEXTSIZE, @@DATEFIRST, @@OPTIONS, @@LANGUAGE" }),
+	text("date", func(*player) string {
+		return "SELECT CAST('01/02/2024' AS datetime), DATENAME(month, '20240301'), DATEPART(weekday, '20240301')"
+	}),
+	text("context-info", func(p *player) string { return fmt.Sprintf("SET CONTEXT_INFO 0x%02x", 1+p.r.IntN(250)) }),
+	text("use", func(p *player) string { return "USE " + any1(p.r, "app1", "app2", "app1", "master", "nowhere") }),
+	text("temp-create", func(p *player) string { return "CREATE TABLE " + p.temp() + " (a int)" }),
+	text("temp-insert", func(p *player) string { return fmt.Sprintf("INSERT %s VALUES (%d)", p.temp(), p.r.IntN(100)) }),
+	text("temp-select", func(p *player) string { return "SELECT COUNT(*), SUM(a) FROM " + p.temp() }),
+	text("temp-drop", func(p *player) string { return "DROP TABLE " + p.temp() }),
+	text("temp-into", func(p *player) string { return fmt.Sprintf("SELECT %d AS a INTO %s", p.r.IntN(100), p.temp()) }),
+	text("begin", func(p *player) string {
+		return any1(p.r, "BEGIN TRAN", "BEGIN TRAN", "BEGIN TRANSACTION named", "BEGIN TRAN SELECT @@TRANCOUNT")
+	}),
+	text("commit", func(p *player) string {
+		return any1(p.r, "IF @@TRANCOUNT > 0 COMMIT TRAN", "IF @@TRANCOUNT > 0 ROLLBACK TRAN", "COMMIT", "ROLLBACK")
+	}),
+	text("savepoint", func(p *player) string {
+		return any1(p.r, "IF @@TRANCOUNT > 0 SAVE TRAN s", "IF @@TRANCOUNT > 0 ROLLBACK TRAN s")
+	}),
+	text("insert", func(p *player) string {
+		return fmt.Sprintf("INSERT app1.dbo.%s (v) VALUES (%d)", p.table(), p.r.IntN(100))
+	}),
+	text("insert-many", func(p *player) string {
+		return fmt.Sprintf("INSERT app1.dbo.%s (v) VALUES (%d), (%d), (%d)", p.table(), p.r.IntN(100), p.r.IntN(100), p.r.IntN(100))
+	}),
+	text("count", func(p *player) string { return "SELECT COUNT(*), SUM(v), MAX(id) FROM app1.dbo." + p.table() }),
+	text("rows", func(p *player) string { return "SELECT TOP 5 id, v FROM app1.dbo." + p.table() + " ORDER BY id" }),
+	text("update", func(p *player) string {
+		return fmt.Sprintf("UPDATE app1.dbo.%s SET v = v + 1 WHERE id = %d", p.table(), 1+p.r.IntN(4))
+	}),
+	text("delete", func(p *player) string {
+		return fmt.Sprintf("DELETE app1.dbo.%s WHERE id %% 7 = %d", p.table(), p.r.IntN(7))
+	}),
+	text("whole-transaction", func(p *player) string {
+		return fmt.Sprintf("BEGIN TRAN INSERT app1.dbo.%s (v) VALUES (1) %s TRAN SELECT @@TRANCOUNT", p.table(), any1(p.r, "COMMIT", "ROLLBACK"))
+	}),
+	text("error", func(p *player) string {
+		return any1(p.r, "SELECT 1/0", "SELECT * FROM nowhere_at_all", "SELECT CAST('x' AS int)", "SELEC 1", "SELECT 1 SELECT * FROM nowhere_at_all",
+			"INSERT app1.dbo."+p.table()+" (id) VALUES (NULL)", "EXEC no_such_procedure 1", "THROW 51000, 'thrown', 1")
+	}),
+	text("raise", func(p *player) string {
+		return fmt.Sprintf("RAISERROR('severity', %d, %d) SELECT @@ERROR", any1(p.r, 0, 5, 10, 11, 13, 16, 18), 1+p.r.IntN(100))
+	}),
+	text("print", func(p *player) string { return fmt.Sprintf("PRINT 'number %d' SELECT 1 PRINT 'after'", p.r.IntN(100)) }),
+	text("try", func(*player) string {
+		return "BEGIN TRY SELECT 1/0 END TRY BEGIN CATCH SELECT ERROR_NUMBER(), @@TRANCOUNT, XACT_STATE() END CATCH"
+	}),
+	text("results", func(*player) string {
+		return "SELECT 1 SELECT 2 SELECT N'three' DECLARE @n int = 4 SELECT @n, @@ROWCOUNT"
+	}),
+	text("variables", func(p *player) string {
+		return fmt.Sprintf("DECLARE @i int = 0 WHILE @i < %d SET @i = @i + 1 SELECT @i", p.r.IntN(20))
+	}),
+	text("executesql-text", func(p *player) string {
+		return fmt.Sprintf("EXEC sp_executesql N'SELECT @x + %d', N'@x int', @x = 5", p.r.IntN(9))
+	}),
+	text("executesql-set", func(p *player) string {
+		return "EXEC sp_executesql N'SET LOCK_TIMEOUT 31000 SELECT @@LOCK_TIMEOUT' SELECT @@LOCK_TIMEOUT"
+	}),
+	text("prepare-text", func(p *player) string {
+		return fmt.Sprintf("DECLARE @h int EXEC sp_prepare @h OUTPUT, N'@p int', N'SELECT @p + %d' EXEC sp_execute @h, 5 EXEC sp_unprepare @h", p.r.IntN(9))
+	}),
+	text("session-context", func(p *player) string {
+		return fmt.Sprintf("EXEC sp_set_session_context N'k%d', N'%d'", p.r.IntN(3), p.r.IntN(100))
+	}),
+	text("app-lock", func(p *player) string { // shared locks of names that all clients use
+		return fmt.Sprintf("DECLARE @r int EXEC @r = sp_getapplock @Resource = 'r%d', @LockMode = 'Shared', @LockOwner = 'Session', @LockTimeout = 60000 SELECT @r", p.r.IntN(3))
+	}),
+	text("app-unlock", func(p *player) string {
+		return fmt.Sprintf("EXEC sp_releaseapplock @Resource = 'r%d', @LockOwner = 'Session'", p.r.IntN(3))
+	}),
+	text("app-lock-tran", func(p *player) string {
+		return fmt.Sprintf("IF @@TRANCOUNT > 0 EXEC sp_getapplock @Resource = 'r%d', @LockMode = 'Shared', @LockTimeout = 60000", p.r.IntN(3))
+	}),
+	text("global-temp", func(p *player) string {
+		name := "##" + p.named("g", p.life)
+		return any1(p.r, "CREATE TABLE "+name+" (a int)", "INSERT "+name+" VALUES (1)", "SELECT COUNT(*) FROM "+name, "DROP TABLE "+name, "DROP TABLE "+name)
+	}),
+	text("identity-insert", func(p *player) string {
+		return fmt.Sprintf("SET IDENTITY_INSERT app1.dbo.%s %s", p.table(), any1(p.r, "ON", "OFF", "OFF"))
+	}),
+}
+
+func text(name string, of func(p *player) string) leakOp {
+	return leakOp{name, func(p *player) error { return p.batch("%s", of(p)) }}
+}
+
+// any1 picks one.
+func any1[T any](r *rand.Rand, all ...T) T { return all[r.IntN(len(all))] }
+
+// opsWithout leaves out the steps with these names.
+func opsWithout(names []string) (ops []leakOp) {
+	for _, o := range leakOps {
+		if !slices.Contains(names, o.name) {
+			ops = append(ops, o)
+		}
+	}
+	return ops
+}
+
+func (p *player) temp() string { return any1(p.r, "#mine", "#other") }
+
+// look asks for all that a session can have left in a backend.
+func (p *player) look() error {
+	return p.batch("%s", "SELECT DB_NAME(), @@TRANCOUNT, XACT_STATE(), @@LOCK_TIMEOUT, @@TEXTSIZE, @@DATEFIRST, @@OPTIONS, @@LANGUAGE, CONTEXT_INFO(), "+
+		"SUSER_SNAME(), APP_NAME(), CAST('01/02/2024' AS datetime), CAST(SESSION_CONTEXT(N'k0') AS nvarchar(20)), CAST(SESSION_CONTEXT(N'k1') AS nvarchar(20)), "+
+		"CAST(SESSION_CONTEXT(N'k2') AS nvarchar(20)), APPLOCK_MODE('public', 'r0', 'Session'), APPLOCK_MODE('public', 'r1', 'Session'), APPLOCK_MODE('public', 'r2', 'Session') "+
+		"SELECT OBJECT_ID('tempdb..#mine') / NULLIF(OBJECT_ID('tempdb..#mine'), 0), OBJECT_ID('tempdb..#other') / NULLIF(OBJECT_ID('tempdb..#other'), 0) DBCC USEROPTIONS")
+}
+
+// set sets an option of the session.
+func (p *player) set() error {
+	onOff := any1(p.r, "ON", "OFF")
+	return p.batch("SET %s", any1(p.r,
+		fmt.Sprint("LOCK_TIMEOUT ", 600000+p.r.IntN(3)), fmt.Sprint("DATEFIRST ", 1+p.r.IntN(7)), fmt.Sprint("TEXTSIZE ", 1000+p.r.IntN(3)),
+		"DATEFORMAT "+any1(p.r, "dmy", "mdy", "ymd"), "LANGUAGE "+any1(p.r, "us_english", "British", "Deutsch"),
+		"TRANSACTION ISOLATION LEVEL "+any1(p.r, "READ COMMITTED", "SERIALIZABLE", "READ UNCOMMITTED", "REPEATABLE READ"),
+		"NOCOUNT "+onOff, "XACT_ABORT "+onOff, "ANSI_NULLS "+onOff, "QUOTED_IDENTIFIER "+onOff, "ARITHABORT "+onOff, "ANSI_WARNINGS "+onOff,
+		"CONCAT_NULL_YIELDS_NULL "+onOff, "IMPLICIT_TRANSACTIONS "+onOff, "CURSOR_CLOSE_ON_COMMIT "+onOff, "ANSI_PADDING "+onOff,
+		fmt.Sprint("ROWCOUNT ", p.r.IntN(3)), "DEADLOCK_PRIORITY "+any1(p.r, "LOW", "NORMAL", "HIGH"), "NO_SUCH_OPTION ON", "LOCK_TIMEOUT -1 SELECT 1/0",
+	))
+}
+
+// tidy lets go of what binds a client to a backend: few may hold one for long.
+func (p *player) tidy() error {
+	if err := p.batch("SET IMPLICIT_TRANSACTIONS OFF SET ROWCOUNT 0 IF @@TRANCOUNT > 0 ROLLBACK TRAN"); err != nil {
+		return err
+	}
+	if p.r.IntN(4) == 0 {
+		return p.reset()
+	}
+	for _, t := range []string{"#mine", "#other"} {
+		if err := p.batch("IF OBJECT_ID('tempdb..%s') IS NOT NULL DROP TABLE %s", t, t); err != nil {
 			return err
 		}
-		return p.batch("SELECT SCOPE_IDENTITY(), @@IDENTITY")
-	},
-	func(p *player, r *rand.Rand) error { return p.batch("SELECT 1/0") },
-	func(p *player, r *rand.Rand) error { return p.batch("SELECT * FROM nowhere_at_all") },
-	func(p *player, r *rand.Rand) error { return p.batch("RAISERROR('no', 16, 1)") },
-	func(p *player, r *rand.Rand) error { return p.batch("SELECT 1 SELECT 2 SELECT N'three'") },
-	func(p *player, r *rand.Rand) error { // a transaction by requests
-		typ := []tds.TransMgrType{tds.TMBegin, tds.TMCommit, tds.TMRollback}[r.IntN(3)]
-		if (typ == tds.TMBegin) != (p.client.Transaction == 0) {
-			return nil
-		}
-		return p.do(fmt.Sprint("transaction manager ", typ), func(c *tdstest.Client) error { return c.TransMgr(tds.TransMgr{Type: typ}) })
-	},
-	func(p *player, r *rand.Rand) error { // nothing to cancel
-		return p.do("attention", (*tdstest.Client).Attention)
-	},
-	func(p *player, r *rand.Rand) error { // a driver's pool takes the connection out again
-		p.handles = nil
-		return p.do("reset", func(c *tdstest.Client) error {
-			c.Transaction = 0
-			return c.Batch("SELECT @@LOCK_TIMEOUT, @@TRANCOUNT, DB_NAME()", tds.StatusReset)
-		})
-	},
-	func(p *player, r *rand.Rand) error { // leaves, and comes again
-		if r.IntN(4) > 0 {
-			return nil
-		}
-		p.seen = append(p.seen, seen{what: "reconnect"})
-		_ = p.client.Close()
-		return p.connect()
-	},
-	(*player).cancel, (*player).vanish, (*player).prepexec,
-	func(p *player, r *rand.Rand) error {
-		return p.batch("EXEC sp_executesql N'SELECT @x + %d', N'@x int', @x = 5", r.IntN(9))
-	},
-	func(p *player, r *rand.Rand) error {
-		return p.batch("EXEC sp_set_session_context N'k', N'%d'", r.IntN(100))
-	},
-	func(p *player, r *rand.Rand) error {
-		return p.batch("SELECT CAST(SESSION_CONTEXT(N'k') AS nvarchar(20))")
-	},
-	(*player).prepare, (*player).execute, (*player).execute, (*player).unprepare, (*player).stale,
-}
-
-func intParam(v int32, status byte) []byte {
-	h := tds.ParamHeader{Status: status, Type: tds.TypeInfo{ID: tds.TypeIntN, Size: 4}}
-	return append(h.Append(nil), 4, byte(v), byte(v>>8), byte(v>>16), byte(v>>24))
-}
-
-func textParam(s string) []byte {
-	h := tds.ParamHeader{Type: tds.TypeInfo{ID: tds.TypeNVarChar, Size: 8000, Collation: [5]byte{9, 4, 0xD0, 0, 0x34}}}
-	u := tds.AppendUTF16(nil, s)
-	b := append(h.Append(nil), byte(len(u)), byte(len(u)>>8))
-	return append(b, u...)
-}
-
-// prepare prepares a statement. What handle comes back is not compared.
-func (p *player) prepare(r *rand.Rand) error {
-	text := fmt.Sprintf("SELECT @p + %d, DB_NAME()", r.IntN(5))
-	params := append(intParam(0, tds.ParamByRef), textParam("@p int")...)
-	params = append(params, textParam(text)...)
-	params = append(params, intParam(1, 0)...)
-	if err := p.client.RPC(tds.RPCHeader{ProcID: tds.ProcPrepare}, params, 0); err != nil {
-		return err
-	}
-	resp, err := p.client.Read()
-	if err != nil || resp.Err() != nil {
-		return fmt.Errorf("prepare: %w %w", err, resp.Err())
-	}
-	p.seen = append(p.seen, seen{what: "prepare " + text})
-	for _, k := range resp.Tokens {
-		if k.Kind == tds.TokenReturnValue {
-			rv, err := tds.DecodeReturnValue(k.Body, tds.V74, false)
-			if err != nil {
-				return err
-			}
-			h, _ := rv.Int()
-			p.handles = append(p.handles, h)
-		}
 	}
 	return nil
 }
 
-func (p *player) execute(r *rand.Rand) error {
-	if len(p.handles) == 0 {
+func (p *player) insertIdentity() error {
+	text := fmt.Sprintf("INSERT app1.dbo.%s (v) VALUES (%d)", p.table(), p.r.IntN(100))
+	both, err := p.ask(ask{what: text, send: func(c *tdstest.Client, _ int) error { return c.Batch(text, 0) }})
+	if err != nil || both[0].Err() != nil {
+		return err // without a row, the next batch would ask for one of an earlier batch
+	}
+	return p.batch("SELECT SCOPE_IDENTITY(), @@IDENTITY, IDENT_CURRENT('app1.dbo.%s')", p.table())
+}
+
+// longRequest sends a request of several packets.
+func (p *player) longRequest() error {
+	return p.batch("SELECT %d, LEN('%s') %s", p.r.IntN(100), strings.Repeat("0123456789", 1+p.r.IntN(900)), any1(p.r, "", "SET LOCK_TIMEOUT 600007", "-- the end"))
+}
+
+// longResponse asks for a response of several packets.
+func (p *player) longResponse() error {
+	return p.batch("%s", manyRows(1+p.r.IntN(600), p.r.IntN(100)))
+}
+
+func manyRows(n, value int) string {
+	return fmt.Sprintf("WITH n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i, REPLICATE('%d', 40) AS r FROM n OPTION (MAXRECURSION 0)", n, value)
+}
+
+// manager begins or ends a transaction by a request to the transaction manager.
+func (p *player) manager() error {
+	m := tds.TransMgr{Type: any1(p.r, tds.TMBegin, tds.TMCommit, tds.TMRollback, tds.TMSave)}
+	if (m.Type == tds.TMBegin) != (p.sides[0].client.Transaction == 0) {
 		return nil
 	}
-	h, v := p.handles[r.IntN(len(p.handles))], int32(r.IntN(100))
-	return p.do("execute", func(c *tdstest.Client) error {
-		return c.RPC(tds.RPCHeader{ProcID: tds.ProcExecute}, append(intParam(h, 0), intParam(v, 0)...), 0)
-	})
+	switch m.Type {
+	case tds.TMBegin:
+		m.Isolation = any1[byte](p.r, 0, 2, 4)
+	case tds.TMSave:
+		m.Name = "saved"
+	}
+	_, err := p.ask(ask{what: fmt.Sprint("transaction manager ", m.Type), send: func(c *tdstest.Client, _ int) error { return c.TransMgr(m) }})
+	return err
 }
 
-func (p *player) unprepare(r *rand.Rand) error {
-	if len(p.handles) == 0 {
-		return nil
-	}
-	i := r.IntN(len(p.handles))
-	h := p.handles[i]
-	p.handles = append(p.handles[:i:i], p.handles[i+1:]...)
-	return p.do("unprepare", func(c *tdstest.Client) error {
-		return c.RPC(tds.RPCHeader{ProcID: tds.ProcUnprepare}, intParam(h, 0), 0)
-	})
+func (p *player) idleAttention() error {
+	_, err := p.ask(ask{what: "attention", send: func(c *tdstest.Client, _ int) error { return c.Attention() }})
+	return err
 }
 
-// cancel cancels a request that runs, or waits for a backend.
-func (p *player) cancel(*rand.Rand) error {
-	if err := p.client.Batch("WAITFOR DELAY '00:00:30'", 0); err != nil {
-		return err
-	}
-	if err := p.client.Attention(); err != nil {
-		return err
-	}
-	p.seen = append(p.seen, seen{what: "cancel"})
-	for range 2 {
-		r, err := p.client.Read()
-		if err != nil {
-			return fmt.Errorf("cancel: %w", err)
-		}
-		d, ok := r.Done()
-		switch {
-		case !ok:
-			return fmt.Errorf("cancel: no DONE in %x", r.Message.Payload)
-		case d.Status&tds.DoneAttention != 0:
-			return nil
-		}
-	}
-	return errors.New("cancel: no acknowledgement")
+// ignored takes a request back in its own last packet.
+func (p *player) ignored() error {
+	_, err := p.ask(ask{what: "ignored", own: true, send: func(c *tdstest.Client, _ int) error { return c.Batch("SET LOCK_TIMEOUT 13", tds.StatusIgnore) }})
+	return err
 }
 
-// vanish leaves in the middle of a request, and comes again.
-func (p *player) vanish(r *rand.Rand) error {
-	if r.IntN(3) > 0 {
-		return nil
-	}
-	text := []string{"WAITFOR DELAY '00:00:00.050' SELECT 1", "SELECT 1", "BEGIN TRAN CREATE TABLE #left (a int) WAITFOR DELAY '00:00:30'", "SET LOCK_TIMEOUT 77"}[r.IntN(4)]
-	p.seen = append(p.seen, seen{what: "vanish: " + text})
-	if err := p.client.Batch(text, 0); err != nil {
-		return err
-	}
-	_ = p.client.Close()
-	return p.connect()
-}
-
-// prepexec prepares and runs a statement that inserts a row.
-func (p *player) prepexec(r *rand.Rand) error {
-	params := append(intParam(0, tds.ParamByRef), textParam("@p int")...)
-	params = append(params, textParam("INSERT app1.dbo."+p.name+" (v) VALUES (@p)")...)
-	params = append(params, intParam(r.Int32N(100), 0)...)
-	if err := p.client.RPC(tds.RPCHeader{ProcID: tds.ProcPrepExec}, params, 0); err != nil {
-		return err
-	}
-	resp, err := p.client.Read()
+// reset is what a driver's pool does when it hands out a connection again.
+func (p *player) reset() error {
+	p.handles, p.cursors = nil, nil
+	_, err := p.ask(ask{what: "reset", reset: true, send: func(c *tdstest.Client, _ int) error {
+		c.Transaction = 0
+		return c.Batch("SELECT @@LOCK_TIMEOUT, @@TRANCOUNT, DB_NAME()", tds.StatusReset)
+	}})
 	if err != nil {
 		return err
 	}
-	p.seen = append(p.seen, seen{"prepexec", nil, fmt.Sprint(resp.Errors())})
-	return p.batch("SELECT @@IDENTITY")
+	return p.look()
 }
 
-// stale executes a handle that nobody gave the client. The node answers that
-// by itself, so only the number of the error is compared, and inside a
-// transaction, which some settings make such an error end, it is not tried.
-func (p *player) stale(r *rand.Rand) error {
-	if p.client.Transaction != 0 {
-		return nil
+func (p *player) resetKeepTran() error {
+	p.handles, p.cursors = nil, nil
+	before := [2]uint64{p.sides[0].client.Transaction, p.sides[1].client.Transaction}
+	_, err := p.ask(ask{what: "reset but for the transaction", reset: true, send: func(c *tdstest.Client, _ int) error {
+		return c.Batch("SELECT @@LOCK_TIMEOUT, @@TRANCOUNT, DB_NAME()", tds.StatusResetSkipTran)
+	}})
+	for i := range p.sides {
+		p.sides[i].client.Transaction = before[i] // the client took it for a reset of all
 	}
-	if err := p.client.RPC(tds.RPCHeader{ProcID: tds.ProcExecute}, append(intParam(900000+r.Int32N(100), 0), intParam(1, 0)...), 0); err != nil {
+	return err
+}
+
+// reconnect leaves between two requests, and comes again.
+func (p *player) reconnect() error {
+	p.note("reconnect")
+	if err := p.connect(); err != nil {
 		return err
 	}
-	resp, err := p.client.Read()
-	if err != nil {
+	return p.look()
+}
+
+// fatal has the server end the connection.
+func (p *player) fatal() error {
+	const text = "RAISERROR('fatal', 20, 1) WITH LOG"
+	if _, err := p.ask(ask{what: text, fatal: true, send: func(c *tdstest.Client, _ int) error { return c.Batch(text, 0) }}); err != nil {
 		return err
 	}
-	p.seen = append(p.seen, seen{what: "stale"})
-	if e := resp.Errors(); len(e) != 1 || e[0].Number != 8179 {
-		return fmt.Errorf("stale handle: %v", e)
-	}
-	return nil
+	return p.reconnect()
 }
