@@ -25,10 +25,12 @@ type Bucket struct {
 	QueueTimeout      *time.Duration `mapstructure:"queue_timeout" default:"proxy.queue_timeout"`
 	MaxQueueSize      *int           `mapstructure:"max_queue_size" default:"proxy.max_queue_size"`
 	BackendTLS        *BackendTLS    `mapstructure:"backend_tls"`
+	Pooling           PoolingMode    `mapstructure:"pooling" default:"proxy.pooling"`
+	Pins              *Pins          `mapstructure:"pins"`
 }
 
 // EffectiveBucket is a bucket with everything inherited filled in. It is a
-// plain value: a copy shares nothing but Databases, which nobody changes.
+// plain value: a copy shares nothing but Databases and Pins, which nobody changes.
 type EffectiveBucket struct {
 	ID        string
 	Host      string
@@ -45,6 +47,8 @@ type EffectiveBucket struct {
 	QueueTimeout      time.Duration // 0: a request may not wait
 	MaxQueueSize      int           // 0: no limit
 	BackendTLS        BackendTLS    // ServerName is set
+	Pooling           PoolingMode   // of clients whose route does not say otherwise
+	Pins              Pins          // the same
 }
 
 // defaultConnectionTimeout bounds connect plus login of one backend.
@@ -73,6 +77,11 @@ func (c *Config) Effective(b Bucket) EffectiveBucket {
 		QueueTimeout:      or(b.QueueTimeout, c.Proxy.QueueTimeout),
 		MaxQueueSize:      or(b.MaxQueueSize, c.Proxy.MaxQueueSize),
 		BackendTLS:        c.backendTLS(b),
+		Pooling:           c.Proxy.Pooling,
+		Pins:              b.Pins.or(Pins{}),
+	}
+	if b.Pooling != "" {
+		e.Pooling = b.Pooling
 	}
 	if e.Port == 0 {
 		e.Port = defaultTDSPort

@@ -55,7 +55,7 @@ type Proxy struct {
 	IdleTimeout         time.Duration `mapstructure:"idle_timeout" live:"true" usage:"how long an idle pooled backend is kept"`
 	QueueTimeout        time.Duration `mapstructure:"queue_timeout" live:"true" usage:"how long a request may wait for a backend (0: it may not wait)"`
 	MaxQueueSize        int           `mapstructure:"max_queue_size" live:"true" usage:"requests that may wait per bucket (0: no limit)"`
-	Pooling             PoolingMode   `mapstructure:"pooling" usage:"session, transaction or observe"`
+	Pooling             PoolingMode   `mapstructure:"pooling" live:"true" usage:"session, transaction or observe"`
 	HealthCheckInterval time.Duration `mapstructure:"health_check_interval" usage:"time between checks of idle backends and of the buckets' health (0: off)"`
 	HealthCheckPort     int           `mapstructure:"health_check_port" usage:"HTTP port of /health (0: any free port)"`
 	MetricsPort         int           `mapstructure:"metrics_port" usage:"HTTP port of /metrics (0: any free port)"`
@@ -103,6 +103,9 @@ type Route struct {
 	AppName    string `mapstructure:"app_name"`
 	ReadOnly   *bool  `mapstructure:"read_only"`
 	Bucket     string `mapstructure:"bucket"`
+
+	Pooling PoolingMode `mapstructure:"pooling" default:"buckets[].pooling"`
+	Pins    *Pins       `mapstructure:"pins"`
 }
 
 // Pool holds the defaults of the backend pools that have no place in [Proxy].
@@ -114,8 +117,10 @@ type Pool struct {
 	MatchAppName      bool          `mapstructure:"match_app_name" usage:"reuse a backend only for the application name it was opened with"`
 	MatchHostName     bool          `mapstructure:"match_host_name" usage:"reuse a backend only for the client host name it was opened with"`
 	CleanTimeout      time.Duration `mapstructure:"clean_timeout" usage:"time for cleaning a backend that was given back, then it is closed"`
-	Procedures        Procedures    `mapstructure:"procedures" usage:"trust or pin: what transaction pooling takes of code it does not see"`
-	IdentityHold      time.Duration `mapstructure:"identity_hold" usage:"how long a backend waits after an INSERT for the client's next request, in transaction pooling (0: not at all)"`
+	Procedures        Procedures    `mapstructure:"procedures" live:"true" usage:"trust or pin: what transaction pooling takes of code it does not see"`
+	IdentityHold      time.Duration `mapstructure:"identity_hold" live:"true" usage:"how long a backend waits after an INSERT for the client's next request, in transaction pooling (0: not at all)"`
+
+	AskTransactions AskTransactions `mapstructure:"ask_transactions" live:"true" usage:"auto, always or never: which servers transaction pooling asks for @@TRANCOUNT where in doubt"`
 }
 
 // Procedures says how transaction pooling takes code that it does not see:

@@ -42,6 +42,7 @@ func base() *Config {
 			MatchAppName:      true,
 			CleanTimeout:      5 * time.Second,
 			Procedures:        ProceduresTrust,
+			AskTransactions:   AskAuto,
 			IdentityHold:      10 * time.Millisecond,
 		},
 		Errors: Errors{Style: ErrorStyleSluice},

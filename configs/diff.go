@@ -33,12 +33,13 @@ type BucketChange struct {
 	TLS       bool // backend_tls: open backends keep what they were opened with
 	Databases bool // the names it answers for
 	Limit     bool // max_connections
+	Pooling   bool // pooling or pins: for clients that log in from now on
 	Timing    bool // time-outs, ages, min_idle, queue size: for the next use
 }
 
 // LimitOnly reports whether nothing but max_connections changed.
 func (c BucketChange) LimitOnly() bool {
-	return c.Limit && !c.Address && !c.Login && !c.TLS && !c.Databases && !c.Timing
+	return c.Limit && !c.Address && !c.Login && !c.TLS && !c.Databases && !c.Timing && !c.Pooling
 }
 
 // Reconnect reports whether backends that are open no longer fit the bucket and
@@ -84,6 +85,7 @@ func bucketChange(was, b EffectiveBucket) BucketChange {
 		TLS:       was.BackendTLS != b.BackendTLS,
 		Databases: !slices.Equal(was.Databases, b.Databases),
 		Limit:     was.MaxConnections != b.MaxConnections,
+		Pooling:   was.Pooling != b.Pooling || !reflect.DeepEqual(was.Pins, b.Pins),
 		Timing: was.MinIdle != b.MinIdle || was.MaxIdleTime != b.MaxIdleTime || was.MaxLifetime != b.MaxLifetime ||
 			was.ConnectionTimeout != b.ConnectionTimeout || was.QueueTimeout != b.QueueTimeout || was.MaxQueueSize != b.MaxQueueSize,
 	}

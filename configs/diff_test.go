@@ -20,6 +20,8 @@ func TestCompareBuckets(t *testing.T) {
 		{"password", "id: b1, host: db, max_connections: 5, username: u, password: q", BucketChange{Login: true}, false, true},
 		{"tls", start + ", backend_tls: {mode: strict}", BucketChange{TLS: true}, false, true},
 		{"database", start + ", database: x", BucketChange{Databases: true}, false, false},
+		{"pooling", start + ", pooling: transaction", BucketChange{Pooling: true}, false, false},
+		{"pins", start + ", pins: {silence: [cursor]}", BucketChange{Pooling: true}, false, false},
 		{"timing", start + ", queue_timeout: 1s", BucketChange{Timing: true}, false, false},
 	}
 	for _, tt := range tests {

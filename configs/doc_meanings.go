@@ -8,7 +8,7 @@ var meanings = map[string]string{
 	"proxy.session_timeout":        "Age at which a client is closed at its next idle moment outside a transaction, never during a request; 0: never.",
 	"proxy.queue_timeout":          "How long a request may wait for a backend before it gets error 50004; 0: it may not wait and gets 50001.",
 	"proxy.max_queue_size":         "Requests that may wait per bucket, more get error 50005; 0: no limit.",
-	"proxy.pooling":                "`session`: a client keeps its backend connection until it disconnects. `transaction`: it has one only while a request or a transaction of its own is under way, or while something of its own is left in it (a pin: a temporary table, a cursor and so on). `observe`: as `session`, but counts what `transaction` would have pinned, by application and reason.",
+	"proxy.pooling":                "For clients that log in from now on. `session`: a client keeps its backend connection until it disconnects. `transaction`: it has one only while a request or a transaction of its own is under way, or while something of its own is left in it (a pin: a temporary table, a cursor and so on). `observe`: as `session`, but counts what `transaction` would have pinned, by application and reason. See [pooling.md](pooling.md).",
 	"proxy.health_check_interval":  "Time between checks of idle backends and of the buckets' health; 0: off.",
 	"proxy.health_check_port":      "HTTP port of `/health` and `/debug`; 0 takes any free port.",
 	"proxy.metrics_port":           "HTTP port of `/metrics`; 0 takes any free port.",
@@ -35,12 +35,15 @@ var meanings = map[string]string{
 	"auth.users[].backend_password": "Password at SQL Server.",
 	"auth.users[].buckets":          "Ids of the buckets the user may reach; empty: all.",
 
-	"routes[].server_name": "Pattern for the server name in the login.",
-	"routes[].database":    "Pattern for the database.",
-	"routes[].user":        "Pattern for the user.",
-	"routes[].app_name":    "Pattern for the application name.",
-	"routes[].read_only":   "`true` or `false`: the application intent; not set: either.",
-	"routes[].bucket":      "Id of the bucket. Required.",
+	"routes[].server_name":  "Pattern for the server name in the login.",
+	"routes[].database":     "Pattern for the database.",
+	"routes[].user":         "Pattern for the user.",
+	"routes[].app_name":     "Pattern for the application name.",
+	"routes[].read_only":    "`true` or `false`: the application intent; not set: either.",
+	"routes[].bucket":       "Id of the bucket. Required.",
+	"routes[].pooling":      "How the route's clients are pooled, as in `proxy.pooling`, for those that log in from now on.",
+	"routes[].pins.silence": "As in `buckets[].pins.silence`, which it replaces.",
+	"routes[].pins.raise":   "As in `buckets[].pins.raise`, which it replaces.",
 
 	"default_bucket": "Id of the bucket for logins that nothing else routes.",
 
@@ -52,7 +55,8 @@ var meanings = map[string]string{
 	"pool.match_host_name":     "Reuse a backend only for the client host name it was opened with, so that `HOST_NAME()` stays true.",
 	"pool.clean_timeout":       "Time for cleaning a backend that was given back; then it is closed.",
 	"pool.procedures":          "In transaction pooling, code that is not seen, such as stored procedures and dynamic SQL: `trust` takes it that nothing of the client's is left behind in the connection; `pin` keeps the client on its connection from then on. In both, the connection is reset before another client gets it.",
-	"pool.identity_hold":       "In transaction pooling, how long a connection waits after an `INSERT` for the client's next request, which may ask for `SCOPE_IDENTITY()` or `@@IDENTITY` (0: not at all).",
+	"pool.identity_hold":       "In transaction pooling, how long a connection waits after an `INSERT` for the client's next request, which may ask for `SCOPE_IDENTITY()` or `@@IDENTITY` (0: not at all). A client that was seen to ask for such values, `@@ROWCOUNT` and `@@ERROR` among them, has it wait after every request.",
+	"pool.ask_transactions":    "In transaction pooling, which servers are asked for `@@TRANCOUNT` where a transaction may have begun or ended that they have not announced. `auto`: those that do not look like SQL Server (Babelfish), or have been caught at it. `always`: every server. `never`: none; a client whose server has not announced a transaction keeps its connection for good.",
 
 	"errors.style": "`sluice`: errors made by the node carry its own numbers. `drivers`: a number that drivers retry by themselves comes first, the node's own second (see [errors.md](errors.md)).",
 
@@ -115,4 +119,7 @@ var meanings = map[string]string{
 	"buckets[].backend_tls.mode":        "As in `backend_tls`; what is empty inherits from there.",
 	"buckets[].backend_tls.ca_file":     "The same.",
 	"buckets[].backend_tls.server_name": "The same.",
+	"buckets[].pooling":                 "How the bucket's clients are pooled, for those that log in from now on.",
+	"buckets[].pins.silence":            "In transaction pooling, reasons that do not bind a client to its backend; see [pooling.md](pooling.md) for which can be silenced. The state is lost when somebody else needs the backend, which is reset first. Each start warns of it.",
+	"buckets[].pins.raise":              "Reasons that bind a client though its state could be followed: `set_option` (any setting that differs from the login's), `prepared_statement` (statements prepared by calls), `unseen_code` (procedures, as `pool.procedures: pin`).",
 }

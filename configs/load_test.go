@@ -235,6 +235,7 @@ buckets:
 		ID: "b1", Host: "db1", Port: 1433, Databases: []string{"A", "b"}, MaxConnections: 5, MinIdle: 5,
 		MaxIdleTime: 9 * time.Second, ConnectionTimeout: 15 * time.Second, MaxQueueSize: 7,
 		BackendTLS: BackendTLS{Mode: BackendTLSVerifyFull, ServerName: "sql.internal"},
+		Pooling:    PoolingSession,
 	}
 	if got := c.Effective(c.Buckets[0]); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

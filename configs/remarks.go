@@ -44,6 +44,7 @@ func (c *Config) remarks() []string {
 			break
 		}
 	}
+	w = append(w, c.poolingRemarks()...)
 	return append(w, c.bucketRemarks()...)
 }
 

@@ -179,6 +179,7 @@ func (v *checker) pool() {
 	v.positive("pool.clean_timeout", p.CleanTimeout)
 	oneOf(v, "pool.procedures", p.Procedures, ProceduresTrust, ProceduresPin)
 	v.notNegative("pool.identity_hold", p.IdentityHold, "not at all")
+	oneOf(v, "pool.ask_transactions", p.AskTransactions, AskAuto, AskAlways, AskNever)
 	oneOf(v, "errors.style", v.c.Errors.Style, ErrorStyleSluice, ErrorStyleDrivers)
 }
 
@@ -228,6 +229,7 @@ func (v *checker) everyBucketLogsIn(u User) bool {
 func (v *checker) routes() {
 	for i, r := range v.c.Routes {
 		v.bucketID(routeKey(i, "bucket"), r.Bucket)
+		v.pooling(func(name string) string { return routeKey(i, name) }, r.Pooling, r.Pins)
 	}
 	if v.c.DefaultBucket != "" {
 		v.bucketID("default_bucket", v.c.DefaultBucket)

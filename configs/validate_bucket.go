@@ -53,6 +53,7 @@ func (v *checker) bucket(i int, b Bucket) {
 	if b.BackendTLS != nil {
 		v.backendTLS(bucketKey(i, "backend_tls"), *b.BackendTLS, true)
 	}
+	v.pooling(func(name string) string { return bucketKey(i, name) }, b.Pooling, b.Pins)
 	for j, name := range b.Databases {
 		v.fail(name != "", fmt.Sprintf("%s[%d]", bucketKey(i, "databases"), j), name, "must be the name of a database")
 	}

@@ -50,7 +50,10 @@ type Routing struct {
 	Route          func(*tds.Login7) string
 	Mapping        Mapping
 	SessionTimeout time.Duration // of sessions that start from now on; 0: none
-	Buckets        map[string]*Bucket
+	// Pooling says how the sessions of a login that goes to a bucket share its
+	// backends; nil: as the bucket says.
+	Pooling func(*tds.Login7, *Bucket) (*Sharing, *Observing)
+	Buckets map[string]*Bucket
 }
 
 // Bucket is a bucket as sessions see it.

@@ -14,6 +14,7 @@ type Observing struct {
 	Judge    statement.Judge
 	Requests func(app string) Counter
 	Pins     func(app string, r statement.Reason) Counter
+	Silenced statement.ReasonSet // not counted
 }
 
 // observed is what is followed of one session. Responses are not looked at:
@@ -100,7 +101,7 @@ func (w *observed) count(v statement.Verdict) {
 	}
 	w.state.Apply(&v, statement.Outcome{Now: time.Now()})
 	for _, p := range w.state.Pins() {
-		if !had[p.Reason] {
+		if !had[p.Reason] && !w.by.Silenced.Has(p.Reason) {
 			had[p.Reason] = true
 			w.by.Pins(w.app, p.Reason).Inc()
 		}

@@ -150,6 +150,10 @@ func (s *Session) acquire(c *actor.Context[Msg], l *tds.Login7) {
 	s.port.mu.Lock()
 	s.port.bucket = b
 	s.port.mu.Unlock()
+	sharing, observing := b.Sharing, b.Observing
+	if r.Pooling != nil { // by the client's own name, which a mapping changes
+		sharing, observing = r.Pooling(l, b)
+	}
 	pooled, why := backend.Pooled(l)
 	if pooled && !r.Mapping.apply(s.env.Credentials, l, b) {
 		refuse(&refusal.Error{Cause: refusal.LoginRejected, Bucket: id, Node: s.env.Node, Detail: fmt.Sprintf("user %q", l.UserName)})
@@ -164,13 +168,13 @@ func (s *Session) acquire(c *actor.Context[Msg], l *tds.Login7) {
 	if pooled {
 		req.Digest = s.env.Credentials.Digest(id, send.UserName, send.Password)
 		l.Password = "" // the request has it; a login that is relayed needs it itself
-		if b.Sharing != nil {
+		if sharing != nil {
 			backend.Share(req.Login, &req.Key)
 			req.AnswerOnly = true
 			s.state.shared = true
-			s.port.share(b.Sharing, req.Key, req.Digest)
-		} else if b.Observing != nil {
-			s.port.observe(b.Observing, l.AppName)
+			s.port.share(sharing, req.Key, req.Digest)
+		} else if observing != nil {
+			s.port.observe(observing, l.AppName)
 		}
 	} else {
 		s.env.Log.Debug("login gets a connection of its own", "why", why, "user", l.UserName, "bucket", id)

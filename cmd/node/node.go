@@ -51,6 +51,7 @@ type runningBucket struct {
 	session.Bucket
 	metrics *bucketMetrics
 	target  *backend.Target
+	pool    *pool
 }
 
 func newNode(cfg *configs.Config, log *logger) (*node, error) {
@@ -109,8 +110,8 @@ func (n *node) addBucket(cfg *configs.Config, b configs.EffectiveBucket) error {
 		ID: b.ID, Node: cfg.Proxy.InstanceID, Settings: settings(cfg, b), Queue: queueSettings(b),
 		Target: t, Warm: n.warm(cfg, b), Metrics: m.governor, Log: n.log.Logger,
 	}
-	rb := &runningBucket{metrics: m, target: t, Bucket: session.Bucket{
-		ID: b.ID, Username: b.Username, Password: b.Password.Reveal(), Metrics: m.session, Sharing: n.sharing(cfg, b.ID), Observing: n.observing(cfg, b.ID),
+	rb := &runningBucket{metrics: m, target: t, pool: n.newPool(b.ID), Bucket: session.Bucket{
+		ID: b.ID, Username: b.Username, Password: b.Password.Reveal(), Metrics: m.session,
 	}}
 	n.fleet.govern(&gc)
 	rb.Governor = bucket.Spawn(n.system, gc, &n.workers, n.watcher)
@@ -132,7 +133,7 @@ func (n *node) warm(cfg *configs.Config, b configs.EffectiveBucket) *bucket.Warm
 		return nil
 	}
 	login, key := backend.Request(l, n.env.Match)
-	if n.cfg.Proxy.Pooling == configs.PoolingTransaction { // only a restart changes it
+	if b.Pooling == configs.PoolingTransaction {
 		backend.Share(&login, &key)
 	}
 	return &bucket.Warm{Login: &login, Key: key, Digest: n.env.Credentials.Digest(b.ID, login.UserName, login.Password), Guess: true}
@@ -140,7 +141,7 @@ func (n *node) warm(cfg *configs.Config, b configs.EffectiveBucket) *bucket.Warm
 
 // publishRouting makes sessions see the current configuration.
 func (n *node) publishRouting() {
-	r := &session.Routing{Route: routeLogin(n.cfg), Mapping: mapping(n.cfg, n.env.Credentials), SessionTimeout: n.cfg.Proxy.SessionTimeout, Buckets: map[string]*session.Bucket{}}
+	r := &session.Routing{Route: routeLogin(n.cfg), Mapping: mapping(n.cfg, n.env.Credentials), SessionTimeout: n.cfg.Proxy.SessionTimeout, Pooling: n.poolLogins(n.cfg), Buckets: map[string]*session.Bucket{}}
 	for id, b := range n.buckets {
 		r.Buckets[id] = &b.Bucket
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 	"unicode"
@@ -12,47 +13,115 @@ import (
 	"sluice/actors/session"
 	"sluice/actors/statement"
 	"sluice/configs"
+	"sluice/tds"
 )
 
-// sharing says how the sessions of a bucket share its backends; nil if each
-// has its own.
-func (n *node) sharing(c *configs.Config, bucketID string) *session.Sharing {
-	if n.cfg.Proxy.Pooling != configs.PoolingTransaction {
-		return nil
-	}
-	s := &session.Sharing{
-		Statements: prepared.NewStore(prepared.Limits{}), Linger: c.Pool.IdentityHold,
-		Pins: &pinMetrics{set: bucketSet{n.metrics, bucketID}, by: map[string]pinMetric{}},
-	}
-	s.Judge = judge(c)
-	bucketSet{n.metrics, bucketID}.prepared(s.Statements)
-	return s
+// pool is what all sessions of a bucket have in common that pool in the same
+// way, whatever route brought them.
+type pool struct {
+	statements *prepared.Store // one for all, since their backends are
+	pins       *pinMetrics
+	counters   *counterCache
+	apps       *appNames
 }
 
-func judge(c *configs.Config) statement.Judge {
-	if c.Pool.Procedures == configs.ProceduresPin {
+func (n *node) newPool(bucketID string) *pool {
+	set := bucketSet{n.metrics, bucketID}
+	statements := prepared.NewStore(prepared.Limits{})
+	set.prepared(statements)
+	return &pool{
+		statements: statements,
+		pins:       &pinMetrics{set: set, by: map[string]pinMetric{}},
+		counters:   &counterCache{by: map[string]*metrics.Counter{}, set: set},
+		apps:       &appNames{known: map[string]bool{}},
+	}
+}
+
+// use is how sessions share backends; both are nil if each has its own.
+func (p *pool) use(c *configs.Config, mode configs.PoolingMode, pins configs.Pins) (*session.Sharing, *session.Observing) {
+	silenced, raised := reasons(pins.Silence), reasons(pins.Raise)
+	j := judge(c, silenced, raised)
+	switch mode {
+	case configs.PoolingTransaction:
+		return &session.Sharing{
+			Judge: j, Statements: p.statements, Linger: c.Pool.IdentityHold, Pins: p.pins, Transactions: announcing(c),
+			Silenced: silenced, Raised: raised,
+		}, nil
+	case configs.PoolingObserve:
+		return nil, &session.Observing{
+			Judge: j, Silenced: silenced,
+			Requests: func(app string) session.Counter {
+				return p.counters.get("proxy_observed_requests_total", fmt.Sprintf(",app=%q", p.apps.label(app)))
+			},
+			Pins: func(app string, r statement.Reason) session.Counter {
+				return p.counters.get("proxy_observed_pins_total", fmt.Sprintf(",app=%q,pin_reason=%q", p.apps.label(app), r))
+			},
+		}
+	}
+	return nil, nil
+}
+
+// poolLogins returns a session's way to ask the configuration how it shares
+// backends. Logins under way go on as they were told.
+func (n *node) poolLogins(c *configs.Config) func(*tds.Login7, *session.Bucket) (*session.Sharing, *session.Observing) {
+	type way struct {
+		sharing   *session.Sharing
+		observing *session.Observing
+	}
+	type place struct {
+		bucket string
+		route  int
+	}
+	ways := map[place]way{}
+	for id, rb := range n.buckets {
+		b, ok := c.Bucket(id)
+		if !ok {
+			continue
+		}
+		for i := -1; i < len(c.Routes); i++ {
+			if i >= 0 && !strings.EqualFold(c.Routes[i].Bucket, id) {
+				continue
+			}
+			mode, pins := c.RoutePooling(i, b)
+			s, o := rb.pool.use(c, mode, pins)
+			ways[place{id, i}] = way{s, o}
+		}
+	}
+	return func(l *tds.Login7, b *session.Bucket) (*session.Sharing, *session.Observing) {
+		w, ok := ways[place{b.ID, c.MatchRoute(asLogin(l))}]
+		if !ok { // it came by default_bucket
+			w = ways[place{b.ID, -1}]
+		}
+		return w.sharing, w.observing
+	}
+}
+
+func judge(c *configs.Config, silenced, raised statement.ReasonSet) statement.Judge {
+	pin := c.Pool.Procedures == configs.ProceduresPin && !silenced.Has(statement.UnseenCode) || raised.Has(statement.UnseenCode)
+	if pin {
 		return statement.Judge{Unseen: statement.PinUnseen}
 	}
 	return statement.Judge{}
 }
 
-// observing counts what transaction pooling would pin; nil unless it is asked for.
-func (n *node) observing(c *configs.Config, bucketID string) *session.Observing {
-	if n.cfg.Proxy.Pooling != configs.PoolingObserve {
-		return nil
+// reasons are those of a configuration that is valid.
+func reasons(names []string) (s statement.ReasonSet) {
+	for _, name := range names {
+		if r, ok := statement.ParseReason(strings.ToLower(name)); ok {
+			s |= statement.SetOf(r)
+		}
 	}
-	set := bucketSet{n.metrics, bucketID}
-	apps := &appNames{known: map[string]bool{}}
-	counters := &counterCache{by: map[string]*metrics.Counter{}, set: set}
-	return &session.Observing{
-		Judge: judge(c),
-		Requests: func(app string) session.Counter {
-			return counters.get("proxy_observed_requests_total", fmt.Sprintf(",app=%q", apps.label(app)))
-		},
-		Pins: func(app string, r statement.Reason) session.Counter {
-			return counters.get("proxy_observed_pins_total", fmt.Sprintf(",app=%q,pin_reason=%q", apps.label(app), r))
-		},
+	return s
+}
+
+func announcing(c *configs.Config) session.Announcing {
+	switch c.Pool.AskTransactions {
+	case configs.AskAlways:
+		return session.AskAlways
+	case configs.AskNever:
+		return session.AskNever
 	}
+	return session.AskWhereDoubtful
 }
 
 // counterCache makes each counter once, and registers its name once.

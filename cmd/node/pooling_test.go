@@ -1,10 +1,12 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"sluice/actors/statement"
 	"sluice/configs"
 	"sluice/sandbox"
 )
@@ -93,5 +95,82 @@ func TestIdentityInTheNextBatch(t *testing.T) {
 		if got := one[int](t, b, "SELECT CAST(@@IDENTITY AS int)"); got != 2*i+2 {
 			t.Errorf("the row got %d instead of %d", got, 2*i+2)
 		}
+	}
+}
+
+// Routes and buckets pool their clients in their own ways, also after a reload.
+func TestPoolingOfRoutes(t *testing.T) {
+	s := server(t, sandbox.Options{})
+	c := testConfig(bucketFor("bucket-001", s, 6, "app1"))
+	c.Pool.IdentityHold = 0
+	c.Routes = []configs.Route{
+		{AppName: "shared", Bucket: "bucket-001", Pooling: configs.PoolingTransaction},
+		{AppName: "careless", Bucket: "bucket-001", Pooling: configs.PoolingTransaction, Pins: &configs.Pins{Silence: []string{"temp_table"}}},
+		{AppName: "careful", Bucket: "bucket-001", Pooling: configs.PoolingTransaction, Pins: &configs.Pins{Raise: []string{"set_option", "unseen_code"}}},
+		{AppName: "watched", Bucket: "bucket-001", Pooling: configs.PoolingObserve},
+	}
+	c.DefaultBucket = "bucket-001"
+	n := startNode(t, c)
+	leased := func() float64 {
+		v, _ := metric(t, n, `proxy_connections_active{bucket_id="bucket-001"}`)
+		return v
+	}
+	// held is how many backends a client keeps after a batch.
+	held := func(app, batch string) float64 {
+		t.Helper()
+		before := leased()
+		db := open(t, dsn(n.tdsAddr(), "app1", "app name", app))
+		one[int](t, db, batch)
+		after := leased() - before
+		_ = db.Close()
+		eventually(t, "it has left", func() bool { return leased() == before })
+		return after
+	}
+	for _, tt := range []struct {
+		app, batch string
+		want       float64
+	}{
+		{"other", "SELECT 1", 1},
+		{"shared", "SELECT 1", 0},
+		{"shared", "CREATE TABLE #t (a int) SELECT 1", 1},
+		{"shared", "SET NOCOUNT ON SELECT 1", 0},
+		{"shared", "EXEC('SELECT 1')", 0},
+		{"careless", "CREATE TABLE #t (a int) SELECT 1", 0},
+		{"careful", "SELECT 1", 0},
+		{"careful", "SET NOCOUNT ON SELECT 1", 1},
+		{"careful", "DECLARE @s nvarchar(20) = N'SELECT 1' EXEC(@s)", 1},
+		{"watched", "SELECT 1", 1},
+	} {
+		if got := held(tt.app, tt.batch); got != tt.want {
+			t.Errorf("%s: %s: %v backends are held, want %v", tt.app, tt.batch, got, tt.want)
+		}
+	}
+	now := *c
+	now.Proxy.Pooling = configs.PoolingTransaction
+	now.Routes = []configs.Route{{AppName: "shared", Bucket: "bucket-001", Pooling: configs.PoolingSession}}
+	n.reload(&now)
+	if got := held("other", "SELECT 1"); got != 0 {
+		t.Errorf("after the reload: %v backends are held by a client of no route", got)
+	}
+	if got := held("shared", "SELECT 1"); got != 1 {
+		t.Errorf("after the reload: %v backends are held by one of session pooling", got)
+	}
+}
+
+// The configuration knows the reasons there are.
+func TestConfiguredReasons(t *testing.T) {
+	for _, r := range statement.Reasons() {
+		name := r.String()
+		_, fixed := configs.FixedReasons[name]
+		silenceable := slices.Contains(configs.SilenceableReasons, name)
+		if silenceable != r.CanBeSilenced() || fixed == silenceable {
+			t.Errorf("%s: in the lists %v and %v, can be silenced: %v", name, silenceable, fixed, r.CanBeSilenced())
+		}
+		if got := slices.Contains(configs.RaisableReasons, name); got != r.CanBeRaised() {
+			t.Errorf("%s: in the list %v, can be raised %v", name, got, r.CanBeRaised())
+		}
+	}
+	if n := len(configs.SilenceableReasons) + len(configs.FixedReasons); n != len(statement.Reasons()) {
+		t.Errorf("%d reasons in the lists, there are %d", n, len(statement.Reasons()))
 	}
 }

@@ -88,13 +88,18 @@ func errorStyle(c *configs.Config) refusal.Style {
 // routeLogin returns a session's way to ask the configuration for a bucket.
 func routeLogin(c *configs.Config) func(*tds.Login7) string {
 	return func(l *tds.Login7) string {
-		b, ok := c.RouteLogin(configs.Login{
-			ServerName: serverHost(l.ServerName), Database: l.Database, User: l.UserName, AppName: l.AppName, ReadOnly: l.ReadOnly(),
-		})
+		b, ok := c.RouteLogin(asLogin(l))
 		if !ok {
 			return ""
 		}
 		return b.ID
+	}
+}
+
+// asLogin is what of a login configuration looks at.
+func asLogin(l *tds.Login7) configs.Login {
+	return configs.Login{
+		ServerName: serverHost(l.ServerName), Database: l.Database, User: l.UserName, AppName: l.AppName, ReadOnly: l.ReadOnly(),
 	}
 }
 
