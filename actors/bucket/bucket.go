@@ -39,6 +39,8 @@ type Grant struct {
 	// Answer is set instead of Lease where AnswerOnly could be met so.
 	Answer *backend.Answer
 	Err    error
+	// Kept, if not 0, is for the Left of a session whose login is kept until then.
+	Kept uint64
 }
 
 // Withdraw takes an Acquire back that is not answered yet: its answer will be
@@ -88,6 +90,14 @@ type QueueSettings struct {
 // governor when the last lease is back and every connection closed.
 type Shut struct{ Cause error }
 
+// Left says that a session has ended for which Grant.Kept was set. Its login is
+// not kept for its sake any more.
+type Left struct {
+	Key    backend.Key
+	Digest Digest
+	Kept   uint64
+}
+
 // Forget drops what is known of a user's credentials: they were changed.
 type Forget struct{ User string }
 
@@ -122,6 +132,7 @@ func (Release) bucketMsg()   {}
 func (Configure) bucketMsg() {}
 func (Shut) bucketMsg()      {}
 func (Forget) bucketMsg()    {}
+func (Left) bucketMsg()      {}
 func (dialed) bucketMsg()    {}
 func (closed) bucketMsg()    {}
 func (cleaned) bucketMsg()   {}

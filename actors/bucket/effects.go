@@ -108,7 +108,15 @@ func (g *Governor) grant(c *actor.Context[Msg], e doGrant) []effect {
 	if l.Warm && (!l.Conn.Key.Shared || now.Sub(l.Conn.IdleSince) > aliveFor) && !l.Conn.Alive() {
 		return g.state.deadOnGrant(l, now)
 	}
-	if err := e.req.reply(Grant{Lease: l}); errors.Is(err, actor.ErrFull) {
+	kept := uint64(0)
+	if e.req.Login != nil {
+		kept = g.state.vault.enter(e.req)
+	}
+	err := e.req.reply(Grant{Lease: l, Kept: kept})
+	if err != nil && kept != 0 {
+		g.state.vault.leave(e.req.Key, e.req.Digest, kept)
+	}
+	if errors.Is(err, actor.ErrFull) {
 		c.After(answerAgain, answer{e})
 		return nil
 	} else if err != nil {
@@ -119,9 +127,6 @@ func (g *Governor) grant(c *actor.Context[Msg], e doGrant) []effect {
 		}
 		e.req.cancel()
 		return g.state.release(l.session, l.ID, how, now)
-	}
-	if l.Warm && e.req.Login != nil {
-		g.state.vault.keep(e.req)
 	}
 	e.req.Login = nil // with the password, which nobody needs any more
 	waited := now.Sub(e.req.arrived)
@@ -142,11 +147,15 @@ const aliveFor = 100 * time.Millisecond
 // answerLogin answers a login that takes no connection.
 func (g *Governor) answerLogin(c *actor.Context[Msg], e doAnswer) {
 	e.req.cancel()
-	e.req.Login = nil
-	if errors.Is(e.req.reply(Grant{Answer: e.answer}), actor.ErrFull) {
-		c.After(answerAgain, answer{e})
-		return
+	kept := g.state.vault.enter(e.req)
+	if err := e.req.reply(Grant{Answer: e.answer, Kept: kept}); err != nil {
+		g.state.vault.leave(e.req.Key, e.req.Digest, kept)
+		if errors.Is(err, actor.ErrFull) {
+			c.After(answerAgain, answer{e})
+			return
+		}
 	}
+	e.req.Login = nil
 	g.cfg.Metrics.Acquired.Inc()
 	g.cfg.Metrics.Released.Inc()
 	g.cfg.Metrics.QueueWait.Update(0)

@@ -170,6 +170,8 @@ func (g *Governor) receive(c *actor.Context[Msg], m Msg) (ticked bool) {
 	case Forget:
 		delete(g.state.creds, m.User)
 		g.state.vault.forgetUser(m.User)
+	case Left:
+		g.state.vault.leave(m.Key, m.Digest, m.Kept)
 	case died:
 		out, idle := g.state.died(m.conn)
 		if idle {

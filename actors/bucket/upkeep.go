@@ -37,6 +37,7 @@ func (s *state) tick(now time.Time, canWarm bool) []effect {
 		out = append(out, s.dial(nil))
 	}
 	s.idle.purge()
+	s.vault.sweep()
 	for user, c := range s.creds {
 		if now.Sub(c.verified) >= s.set.ReverifyAfter {
 			delete(s.creds, user)

@@ -61,6 +61,7 @@ type Session struct {
 	port  *port
 	state state
 	id    actor.ID
+	kept  uint64 // by the bucket, the login, until told that the session has ended
 }
 
 // mailbox is small: a session that gets more messages than this at once has a
@@ -81,8 +82,11 @@ func (s *Session) Receive(c *actor.Context[Msg], m Msg) {
 	if _, ok := m.(expired); ok {
 		m = Drain{refusal.SessionExpired} // closed at its next idle moment, never in the middle
 	}
-	if e, ok := m.(portEnded); ok {
-		s.logEnd(e.err)
+	switch m := m.(type) {
+	case portEnded:
+		s.logEnd(m.err)
+	case granted:
+		s.kept = m.Kept
 	}
 	for _, e := range s.state.step(m) {
 		s.do(c, e)
@@ -93,6 +97,10 @@ func (s *Session) Receive(c *actor.Context[Msg], m Msg) {
 // socket does not outlive it.
 func (s *Session) Stopped(reason error) {
 	s.port.abandon(reason)
+	if x := s.port.mx; s.kept != 0 && x != nil {
+		// If its mailbox is full, the login stays until others crowd it out.
+		_ = s.port.bucket.Governor.Tell(bucket.Left{Key: x.login.key, Digest: x.login.digest, Kept: s.kept})
+	}
 	s.env.sessions.remove(s.id)
 	s.env.conns.Add(-1)
 	s.env.Metrics.Clients.Add(-1)
