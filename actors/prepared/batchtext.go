@@ -30,7 +30,7 @@ func DecideText(text []byte, h *Handles, pinned *Cache, v tds.Version) Verdict {
 		case x.proc == tds.ProcUnprepare && h.drop(x.handle):
 			answer = appendCallEnd(answer, tds.DoneMore, v)
 		case x.proc == tds.ProcUnprepare && !isForeign(x.handle, pinned):
-			answer = appendUnknown(answer, x.handle, tds.DoneMore, v)
+			answer = appendUnknown(answer, x.handle, h.Server, tds.DoneMore, v)
 		default:
 			rest = append(append(rest, text[x.from:x.to]...), ';', 0)
 		}

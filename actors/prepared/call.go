@@ -11,6 +11,8 @@ type Request struct {
 	// call may then be Cut and others may follow unseen.
 	Whole   bool
 	Headers tds.AllHeaders
+	// Open says that a transaction is open, though Headers may not name it.
+	Open bool
 
 	version tds.Version
 	pinned  *Cache // as Decide got it

@@ -37,10 +37,13 @@ const (
 // dropped. pinned is the cache of the connection that the session is pinned to:
 // handles that only this connection knows are then relayed. It is nil for a
 // session that is not pinned, even if a transaction holds a connection for it.
+//
+// Inside a transaction the server answers for unknown handles: with XACT_ABORT
+// that error ends the transaction.
 func Decide(r *Request, h *Handles, pinned *Cache) Verdict {
 	var d Verdict
 	r.pinned = pinned
-	local := r.Whole
+	local, open := r.Whole, r.Open || r.Headers.Transaction != 0
 	for i := range r.Len() {
 		c := r.At(i)
 		c.act, c.stmt, c.foreign = actRelay, nil, false
@@ -57,7 +60,7 @@ func Decide(r *Request, h *Handles, pinned *Cache) Verdict {
 				d.pin(PinCursor)
 			}
 		}
-		local = local && (c.act == actUnknown || c.act == actRun && c.Proc == tds.ProcUnprepare)
+		local = local && (c.act == actUnknown && !open || c.act == actRun && c.Proc == tds.ProcUnprepare)
 	}
 	if local {
 		d.Answer = answerLocally(r, h)
@@ -116,7 +119,7 @@ func answerLocally(r *Request, h *Handles) []byte {
 		if c.act == actRun && h.drop(c.Handle.Value) {
 			out = appendCallEnd(out, status, r.version)
 		} else {
-			out = appendUnknown(out, c.Handle.Value, status, r.version)
+			out = appendUnknown(out, c.Handle.Value, h.Server, status, r.version)
 		}
 	}
 	return out

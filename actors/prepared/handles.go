@@ -18,6 +18,9 @@ const firstHandle = 1 << 29
 // one is unknown. It is used by one goroutine at a time and must not be copied
 // once it has been used.
 type Handles struct {
+	// Server is the name in errors that are made here, as the server's own have it.
+	Server string
+
 	store *Store
 	held  []heldHandle // by rising number
 	last  int32        // given out, less firstHandle

@@ -74,9 +74,9 @@ func appendCallEnd(dst []byte, status tds.DoneStatus, v tds.Version) []byte {
 const unknownHandle = 8179
 
 // appendUnknown appends the response to a call with a handle that is not known.
-func appendUnknown(dst []byte, handle int32, status tds.DoneStatus, v tds.Version) []byte {
+func appendUnknown(dst []byte, handle int32, server string, status tds.DoneStatus, v tds.Version) []byte {
 	e := tds.ServerError{
-		Number: unknownHandle, State: 2, Class: 16, Line: 1,
+		Number: unknownHandle, State: 2, Class: 16, Line: 1, Server: server,
 		Text: fmt.Sprintf("Could not find prepared statement with handle %d.", handle),
 	}
 	dst = e.Append(dst, v)

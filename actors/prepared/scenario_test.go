@@ -341,3 +341,24 @@ func TestTextIsShared(t *testing.T) {
 		t.Errorf("%+v, %d cached", st, one.cache.Len())
 	}
 }
+
+// Inside a transaction the server itself answers for a handle that nobody gave
+// the client: there the error may end the transaction.
+func TestUnknownHandleInTransaction(t *testing.T) {
+	s, one, _ := rig(t, Limits{})
+	c, other := newClient(t, s), newClient(t, s)
+	oneHandle(t, other.do(one, prepare("SELECT other")))
+	calls := one.calls
+	for _, h := range []int32{1, firstHandle + 77} {
+		if a := c.do(one, execute(h)); !slices.Equal(a.errors, []int32{unknownHandle}) || one.calls != calls {
+			t.Errorf("outside: %+v, %d calls", a, one.calls-calls)
+		}
+	}
+	c.tran = 0x77
+	for i, h := range []int32{1, firstHandle + 77} {
+		if a := c.do(one, execute(h)); !slices.Equal(a.errors, []int32{unknownHandle}) || one.calls != calls+i+1 {
+			t.Errorf("inside: %+v, %d calls", a, one.calls-calls)
+		}
+	}
+	one.wantRan()
+}

@@ -28,6 +28,9 @@ func (p *port) serveShared(a *backend.Answer) {
 	}
 	p.hello = nil
 	p.mx.login.learn(a, hello)
+	if len(a.Infos) > 0 {
+		p.mx.handles.Server = a.Infos[0].Server
+	}
 	// Before the answer is on its way: the client may send as soon as it has it.
 	p.setPhase(phaseIdle)
 	p.mu.Unlock()

@@ -174,6 +174,7 @@ func (p *port) judge(r *muxRequest) (answer []byte) {
 		if r.rpc, err = prepared.Inspect(r.payload(), r.whole, p.tokens); err != nil {
 			r.pin = prepared.PinNotUnderstood
 		} else {
+			r.rpc.Open = x.core.open()
 			d := prepared.Decide(&r.rpc, &x.handles, pinned)
 			if d.Answer != nil && p.answerable(r) {
 				return d.Answer
