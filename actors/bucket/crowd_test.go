@@ -79,7 +79,7 @@ func TestCrowdWaits(t *testing.T) {
 				req := request(0, "ann", "db", "p")
 				req.Key.Shared = true
 				req.Login.Version = tds.V74
-				r.governor.state.vault.keep(req) // nobody uses it yet
+				r.governor.state.vault.enter(req) // nobody else does
 				run(5)                           // opens the connections
 				took = nil
 				run(each)
