@@ -12,6 +12,8 @@ import (
 type idleSet struct {
 	byKey map[backend.Key]*idleStack
 	n     int
+	last  *idleStack // that was looked up, with its key: most often it is the next one too
+	key   backend.Key
 }
 
 // idleStack holds the connections of one key. An empty one stays until purge:
@@ -22,15 +24,27 @@ func newIdleSet() idleSet { return idleSet{byKey: map[backend.Key]*idleStack{}} 
 
 func (i *idleSet) len() int { return i.n }
 
-func (i *idleSet) has(k *backend.Key) bool {
+// stack returns the stack of a key, nil if there is none.
+func (i *idleSet) stack(k *backend.Key) *idleStack {
+	if i.last != nil && i.key == *k {
+		return i.last
+	}
 	s := i.byKey[*k]
+	if s != nil {
+		i.last, i.key = s, *k
+	}
+	return s
+}
+
+func (i *idleSet) has(k *backend.Key) bool {
+	s := i.stack(k)
 	return s != nil && len(s.conns) > 0
 }
 
 // put keeps each stack in the order of IdleSince: a connection that comes back
 // from a health check goes where it was.
 func (i *idleSet) put(c *backend.Conn) {
-	s := i.byKey[c.Key]
+	s := i.stack(&c.Key)
 	if s == nil {
 		s = &idleStack{}
 		i.byKey[c.Key] = s
@@ -44,7 +58,7 @@ func (i *idleSet) put(c *backend.Conn) {
 }
 
 func (i *idleSet) take(k *backend.Key) *backend.Conn {
-	s := i.byKey[*k]
+	s := i.stack(k)
 	return i.takeAt(s, len(s.conns)-1)
 }
 
@@ -61,7 +75,7 @@ const searched = 32
 // takeFor is take with a choice for requests that have one: the connection that
 // the session had last, else the latest that has its settings, else the latest.
 func (i *idleSet) takeFor(r *Request) *backend.Conn {
-	s := i.byKey[r.Key]
+	s := i.stack(&r.Key)
 	top := len(s.conns) - 1
 	if !r.Trusted {
 		return i.takeAt(s, top)
@@ -96,7 +110,7 @@ func (i *idleSet) takeOldest() *backend.Conn {
 }
 
 func (i *idleSet) remove(c *backend.Conn) bool {
-	s := i.byKey[c.Key]
+	s := i.stack(&c.Key)
 	if s == nil {
 		return false
 	}
@@ -110,6 +124,7 @@ func (i *idleSet) remove(c *backend.Conn) bool {
 
 // purge drops the stacks that are empty.
 func (i *idleSet) purge() {
+	i.last = nil
 	for k, s := range i.byKey {
 		if len(s.conns) == 0 {
 			delete(i.byKey, k)

@@ -2,8 +2,10 @@ package session
 
 import (
 	"sync"
+	"syscall"
 	"time"
 
+	"sluice/actors/actor"
 	"sluice/actors/backend"
 	"sluice/actors/bucket"
 	"sluice/actors/prepared"
@@ -34,15 +36,16 @@ type Sharing struct {
 type muxed struct {
 	share     *Sharing
 	login     *sharedLogin
-	core      mux              // guarded by the port's mu, and so are:
-	asked     *ask             // the request that waits for a backend
-	serving   bool             // a goroutine is at work on a request, and closes handles after it
-	stopped   bool             // the actor is gone: nobody answers what was asked
-	lostTrack bool             // of the backend's responses
-	reads     bool             // the client has asked for what the request before left (@@ROWCOUNT)
-	mute      bool             // the server has not announced a transaction that it began
-	tells     bool             // it has announced one that a batch began
-	unheard   bool             // it did not tell the client's options when it was asked
+	core      mux  // guarded by the port's mu, and so are:
+	asked     *ask // the request that waits for a backend
+	serving   bool // a goroutine is at work on a request, and closes handles after it
+	stopped   bool // the actor is gone: nobody answers what was asked
+	lostTrack bool // of the backend's responses
+	reads     bool // the client has asked for what the request before left (@@ROWCOUNT)
+	mute      bool // the server has not announced a transaction that it began
+	tells     bool // it has announced one that a batch began
+	unheard   bool // it did not tell the client's options when it was asked
+	died      func(*bucket.Lease)
 	timer     *time.Timer      // of lingering
 	until     time.Time        // when it ends
 	state     statement.State  // the client's; of the goroutine that serves it, and so is:
@@ -67,6 +70,7 @@ type served struct {
 	settings statement.Settings
 	prepared *prepared.Cache
 	left     statement.Effects // by the owner, until a reset
+	raw      syscall.RawConn   // of the connection, nil until it was taken
 	recovery statement.Recovery
 }
 
@@ -92,10 +96,24 @@ type ask struct {
 	request *bucket.Request
 	grants  chan bucket.Grant // gets exactly one answer, unless the session's actor stops
 	stir    chan struct{}     // something has happened to the session meanwhile
+	self    Ref               // the session that asks
+
+	// What the bucket calls until it has answered; made once for all sessions
+	// that use the ask.
+	watch func(*actor.Context[bucket.Msg], func(actor.Down) bucket.Msg) func()
+	reply actor.Reply[bucket.Grant]
 }
 
 var asks = sync.Pool{New: func() any {
-	return &ask{grants: make(chan bucket.Grant, 1), stir: make(chan struct{}, 1)}
+	a := &ask{grants: make(chan bucket.Grant, 1), stir: make(chan struct{}, 1)}
+	a.watch = func(g *actor.Context[bucket.Msg], wrap func(actor.Down) bucket.Msg) func() {
+		return actor.Watch(g, a.self, wrap)
+	}
+	a.reply = func(g bucket.Grant) error {
+		a.grants <- g // has room for the one answer
+		return nil
+	}
+	return a
 }}
 
 // wake makes the goroutine that waits look at the session. It must be called
@@ -168,6 +186,7 @@ func (p *port) released(err error) {
 func (p *port) askBucket(r *muxRequest) deed {
 	x := p.mx
 	a := asks.Get().(*ask)
+	a.self = p.actor
 	a.request = &bucket.Request{
 		Session: p.actor.ID(), Key: x.login.key, Digest: x.login.digest, Trusted: true, Print: r.want.Fingerprint(),
 	}
@@ -236,7 +255,8 @@ func (p *port) answered(r *muxRequest, g bucket.Grant) deed {
 		return d
 	}
 	p.lease, p.backend = l, l.Conn
-	p.server.attach(l.Conn.Net)
+	s := p.mx.servedBy(l.Conn)
+	s.raw = p.server.attachAgain(l.Conn.Net, s.raw)
 	p.mu.Unlock()
 	return d
 }

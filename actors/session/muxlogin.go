@@ -15,7 +15,9 @@ import (
 func (p *port) share(s *Sharing, key backend.Key, d bucket.Digest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.mx = &muxed{share: s, login: &sharedLogin{key: key, digest: d}, handles: s.Statements.NewHandles()}
+	self := p.actor
+	died := func(l *bucket.Lease) { _ = self.Tell(backendDied{l}) }
+	p.mx = &muxed{share: s, died: died, login: &sharedLogin{key: key, digest: d}, handles: s.Statements.NewHandles()}
 }
 
 // serveShared answers the login; requests get backends as they come.

@@ -13,18 +13,7 @@ import (
 
 // acquisition is the message that asks the bucket.
 func (p *port) acquisition(a *ask) bucket.Acquire {
-	self := p.actor
-	return bucket.Acquire{
-		Request: a.request,
-		Watch: func(g *actor.Context[bucket.Msg], wrap func(actor.Down) bucket.Msg) func() {
-			return actor.Watch(g, self, wrap)
-		},
-		Reply: func(g bucket.Grant) error {
-			a.grants <- g // has room for the one answer
-			return nil
-		},
-		Died: func(l *bucket.Lease) { _ = self.Tell(backendDied{l}) },
-	}
+	return bucket.Acquire{Request: a.request, Watch: a.watch, Reply: a.reply, Died: p.mx.died}
 }
 
 // unreachable is why the bucket's governor could not be asked.

@@ -37,13 +37,20 @@ type source struct {
 }
 
 // attach makes s read from conn.
-func (s *source) attach(conn net.Conn) {
+func (s *source) attach(conn net.Conn) { s.attachAgain(conn, nil) }
+
+// attachAgain is attach for a connection that may have been attached before,
+// here or elsewhere: raw is what attachAgain returned then.
+func (s *source) attachAgain(conn net.Conn, raw syscall.RawConn) syscall.RawConn {
 	s.conn = conn
-	if t, ok := conn.(*net.TCPConn); ok && canReadRaw {
-		if raw, err := t.SyscallConn(); err == nil {
-			s.raw, s.read = raw, s.readRaw
-		}
+	if t, ok := conn.(*net.TCPConn); ok && canReadRaw && raw == nil {
+		raw, _ = t.SyscallConn()
 	}
+	s.raw = raw
+	if raw != nil && s.read == nil {
+		s.read = s.readRaw
+	}
+	return raw
 }
 
 // buffered is what has been read and not yet taken.
