@@ -226,12 +226,16 @@ func TestBackendDiesWhileIdle(t *testing.T) {
 // The server closed while a warm connection waited: the next login gets
 // another one and notices nothing.
 func TestBackendDiesInThePool(t *testing.T) {
-	die := make(chan struct{})
-	s := newServer(t, tdstest.Script{plainBegin(), tdstest.LoginOK(), tdstest.WaitFor(die)}, sqlServer(answerAll))
+	die, dead := make(chan struct{}), make(chan struct{})
+	s := newServer(t, tdstest.Script{plainBegin(), tdstest.LoginOK(), tdstest.WaitFor(die), func(c *tdstest.ServerConn) error {
+		defer close(dead)
+		return c.Conn().Close()
+	}}, sqlServer(answerAll))
 	n := startNode(t, s.Addr(), nil)
 	_ = n.connect(credentials()).Close()
 	n.gauges(1, 1, 0)
 	close(die)
+	<-dead
 	query(t, n.connect(credentials()), "SELECT n")
 	n.gauges(1, 0, 1)
 }
