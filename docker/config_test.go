@@ -1,13 +1,17 @@
 package docker
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // need returns the path of a program, or skips the test.
@@ -88,6 +92,39 @@ func TestHAProxyAcceptsItsConfig(t *testing.T) {
 
 func TestPrometheusAcceptsItsConfig(t *testing.T) {
 	mustRun(t, nil, need(t, "promtool"), "check", "config", "prometheus/prometheus.yml")
+}
+
+// Dashboards ask the data source that is provisioned, or let people choose.
+func TestGrafana(t *testing.T) {
+	var sources struct {
+		Datasources []struct{ UID, URL string }
+	}
+	if err := yaml.Unmarshal(read(t, "grafana/provisioning/datasources/prometheus.yaml"), &sources); err != nil {
+		t.Fatal(err)
+	}
+	if u := sources.Datasources[0].URL; u != "http://prometheus:9090" {
+		t.Errorf("Grafana asks %s", u)
+	}
+	if !slices.Contains(loadCompose(t).Services["grafana"].Volumes, "./grafana/dashboards:/var/lib/grafana/dashboards:ro") ||
+		!strings.Contains(string(read(t, "grafana/provisioning/dashboards/sluice.yaml")), "path: /var/lib/grafana/dashboards\n") {
+		t.Error("the dashboards are not where Grafana looks for them")
+	}
+	files, err := filepath.Glob("grafana/dashboards/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := regexp.MustCompile(`"datasource":\s*\{[^}]*"uid":\s*"([^"]*)"`)
+	for _, f := range files {
+		text := read(t, f)
+		if !json.Valid(text) {
+			t.Errorf("%s is no JSON", f)
+		}
+		for _, m := range used.FindAllSubmatch(text, -1) {
+			if uid := string(m[1]); uid != sources.Datasources[0].UID && !strings.HasPrefix(uid, "$") && !strings.Contains(uid, "rafana") {
+				t.Errorf("%s asks the data source %s", f, uid)
+			}
+		}
+	}
 }
 
 func TestSystemdAcceptsTheUnit(t *testing.T) {

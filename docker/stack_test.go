@@ -85,9 +85,12 @@ type load struct {
 	clients sync.WaitGroup
 }
 
-// tries is how often a client connects before it gives up, as retry policies of
-// drivers do.
-const tries = 5
+// A client connects that often before it gives up, and waits twice as long each
+// time, as retry policies of drivers do.
+const (
+	tries      = 7
+	firstPause = 50 * time.Millisecond
+)
 
 func (r *rig) startLoad() *load {
 	ctx, stop := context.WithCancel(r.t.Context())
@@ -113,7 +116,7 @@ func (l *load) end() {
 }
 
 func (r *rig) ask(ctx context.Context, database string, l *load) (err error) {
-	for range tries {
+	for i := range tries {
 		db := open(r.t, r.addr("haproxy", "1433"), database)
 		var n int
 		n, err = orders(ctx, db)
@@ -126,7 +129,7 @@ func (r *rig) ask(ctx context.Context, database string, l *load) (err error) {
 			return fmt.Errorf("%s has %d orders", database, n)
 		}
 		l.retries.Add(1)
-		pause(ctx, 50*time.Millisecond)
+		pause(ctx, firstPause<<i)
 	}
 	return err
 }

@@ -13,5 +13,5 @@ IF USER_ID(N'app') IS NULL
 GO
 ALTER ROLE db_datareader ADD MEMBER [app];
 ALTER ROLE db_datawriter ADD MEMBER [app];
-GRANT CREATE TABLE, EXECUTE TO [app];
+GRANT EXECUTE TO [app];
 GO
