@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -38,6 +39,7 @@ type manifest struct {
 		PodSelector labelSelector `yaml:"podSelector"`
 		Ingress     []struct{ Ports []struct{ Port string } }
 		Endpoints   []struct{ Port string } `yaml:"podMetricsEndpoints"`
+		JobLabel    string                  `yaml:"jobLabel"`
 		// A Service has plain labels here, the others a labelSelector.
 		Selector yaml.Node
 	}
@@ -191,6 +193,22 @@ func TestKubernetesSelectors(t *testing.T) {
 		selects("topologySpreadConstraints", s.Selector.MatchLabels)
 	}
 	one(t, all, "Service", set.Spec.ServiceName)
+}
+
+// The alerts find the nodes by their job, in the stack and in Kubernetes.
+func TestJob(t *testing.T) {
+	_, all := kustomized(t)
+	pod := one(t, all, "StatefulSet", "sluice").Spec.Template.Metadata.Labels
+	job := pod[one(t, manifests(t, "monitoring.yaml"), "PodMonitor", "sluice").Spec.JobLabel]
+	asked := regexp.MustCompile(`job="([^"]*)"`).FindAllSubmatch(read(t, "prometheus/alerts.yml"), -1)
+	if len(asked) == 0 {
+		t.Error("no alert asks for a job")
+	}
+	for _, m := range asked {
+		if string(m[1]) != job || !strings.Contains(string(read(t, "prometheus/prometheus.yml")), "job_name: "+job+"\n") {
+			t.Errorf("alerts ask for the job %s, pods have %s", m[1], job)
+		}
+	}
 }
 
 // The pod's ports are those of the configuration, and whoever names one means
