@@ -17,7 +17,7 @@ LINT_VERSION := v2.15.0
 LINT         := bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo test race lint fuzz sim chaos leak bench drivers stack-up stack-down clean
+.PHONY: help build generate demo test race lint fuzz sim chaos scenarios leak bench drivers stack-up stack-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ leak: ## compare a million answers through shared backends with those of a clien
 
 chaos: ## run SCHEDULES random schedules of faults against real processes
 	scripts/chaos/run.sh --schedules $(SCHEDULES)
+
+scenarios: ## run the nine scenarios in their short form and write docs/results/scenarios.md
+	scripts/scenarios/run.sh all --short
 
 bench: ## compare with a direct connection and with HAProxy, a local grant with a call to Redis, and count those calls
 	scripts/bench/run.sh

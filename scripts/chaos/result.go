@@ -59,8 +59,10 @@ func (r *trial) judge() {
 		res.violate("%s", text)
 	}
 	r.judgeLogs()
-	if r.watcher.missed > 0 {
-		res.notes = append(res.notes, fmt.Sprintf("%d looks at a server came too late to see every event", r.watcher.missed))
+	for _, w := range r.watcher.results() {
+		if w.Missed > 0 {
+			res.notes = append(res.notes, fmt.Sprintf("%d looks at a server came too late to see every event", w.Missed))
+		}
 	}
 	res.inUse = share(samples, r.schedule.Limit, span{res.zero, res.healed})
 	res.recoveries = recoveries(samples, done, r.schedule.Limit, r.opts.Hold, res.loadEnd)
@@ -80,7 +82,8 @@ const overrunGap = 200 * time.Millisecond
 
 func (r *trial) judgeOverruns(done []Mark, samples []Sample) {
 	excusedIn := tolerated(done, r.opts.Witnesses, r.opts.Hold)
-	for _, m := range r.watcher.results() {
+	for _, w := range r.watcher.results() {
+		m := w.Meter
 		r.res.peaks = append(r.res.peaks, m.Peak)
 		for _, o := range rig.Merged(m.Over, overrunGap) {
 			text := fmt.Sprintf("%s: %d connections, limit %d, at %s for %v; clients of each node held %v; last faults: %s",

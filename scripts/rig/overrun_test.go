@@ -72,13 +72,13 @@ func TestEventsAfter(t *testing.T) {
 		return sandbox.Event{At: time.Duration(at), Connection: n}
 	}
 	all := []sandbox.Event{e(1, 1), e(2, 2), e(3, 3)}
-	if got, complete := After(all, all[1]); !complete || len(got) != 1 || got[0] != all[2] {
+	if got, complete := after(all, all[1]); !complete || len(got) != 1 || got[0] != all[2] {
 		t.Error(got, complete)
 	}
-	if got, complete := After(all[1:], e(1, 1)); complete || len(got) != 2 {
+	if got, complete := after(all[1:], e(1, 1)); complete || len(got) != 2 {
 		t.Error(got, complete)
 	}
-	if got, complete := After(all, all[2]); !complete || len(got) != 0 {
+	if got, complete := after(all, all[2]); !complete || len(got) != 0 {
 		t.Error(got, complete)
 	}
 }

@@ -45,16 +45,3 @@ func startServer(ctx context.Context, o Options, i int) (*Server, error) {
 	}
 	return s, nil
 }
-
-// After returns the events behind last, and whether last is still among them.
-func After(events []sandbox.Event, last sandbox.Event) ([]sandbox.Event, bool) {
-	for i := len(events) - 1; i >= 0; i-- {
-		if events[i] == last {
-			return events[i+1:], true
-		}
-		if events[i].At < last.At {
-			return events[i+1:], true
-		}
-	}
-	return events, false
-}

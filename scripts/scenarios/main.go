@@ -88,7 +88,11 @@ func runAll(ctx context.Context, args []string) error {
 		}
 		fmt.Println("report:", filepath.Join(o.out, reportFile))
 	}
-	return verdict(o, rows)
+	err = verdict(o, rows)
+	if o.breakIt && err == nil {
+		fmt.Println("each failed, as it should")
+	}
+	return err
 }
 
 func runOne(ctx context.Context, o *options, s scenario, dir string) row {

@@ -52,9 +52,9 @@ func runSteady(ctx context.Context, t *trial) error {
 // Growth that is allowed in all of the measured time, whichever is more.
 const (
 	growthPart  = 0.10
-	growthHeap  = 6 << 20
-	growthRSS   = 12 << 20
-	growthCount = 30
+	growthHeap  = 3 << 20
+	growthRSS   = 8 << 20
+	growthCount = 20
 )
 
 func judgeSteady(r Record) []Check {

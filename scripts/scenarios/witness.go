@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"sluice/sandbox"
 	"sluice/scripts/load"
 	"sluice/scripts/rig"
 )
@@ -29,26 +28,18 @@ func (t *trial) newWitness() (witness, error) {
 
 // eventWitness sees every connect, login and close of the embedded servers.
 type eventWitness struct {
-	t      *trial
-	meters []*rig.Meter
-	last   []sandbox.Event // the latest seen of each server
-	counts []Count
-	missed int
+	t       *trial
+	servers []*rig.Witness
+	counts  []Count
 }
 
-// Times between two looks, and between two entries of the time series. Servers
-// keep their events between looks, so that these do not bound what is seen.
-const (
-	lookEvery  = 15 * time.Millisecond
-	countEvery = 100 * time.Millisecond
-)
+// countEvery is the time between two entries of the time series.
+const countEvery = 100 * time.Millisecond
 
 func newEventWitness(t *trial) *eventWitness {
 	w := &eventWitness{t: t}
 	for i, s := range t.cluster.Servers {
-		events := s.Events()
-		w.last = append(w.last, events[len(events)-1])
-		w.meters = append(w.meters, &rig.Meter{Bucket: i, Limit: t.record.Limit})
+		w.servers = append(w.servers, rig.NewWitness(s, i, t.record.Limit))
 	}
 	return w
 }
@@ -56,10 +47,10 @@ func newEventWitness(t *trial) *eventWitness {
 func (w *eventWitness) watch(ctx context.Context) {
 	next := time.Now()
 	for on := true; on; {
-		on = rig.Sleep(ctx, lookEvery)
+		on = rig.Sleep(ctx, rig.LookEvery)
 		var sessions []int
-		for i := range w.t.cluster.Servers {
-			sessions = append(sessions, w.look(i))
+		for _, s := range w.servers {
+			sessions = append(sessions, s.Look())
 		}
 		if now := time.Now(); !now.Before(next) {
 			next = now.Add(countEvery)
@@ -68,30 +59,12 @@ func (w *eventWitness) watch(ctx context.Context) {
 	}
 }
 
-// look takes in what a server saw since the last look and returns its sessions.
-func (w *eventWitness) look(i int) int {
-	s := w.t.cluster.Servers[i]
-	stats := s.Stats() // counts out whoever has closed
-	fresh, complete := rig.After(s.Events(), w.last[i])
-	if !complete {
-		w.missed++
-	}
-	for _, e := range fresh {
-		w.meters[i].Observe(s.Base.Add(e.At), e.Connections, e.Sessions)
-		w.last[i] = e
-	}
-	if len(fresh) == 0 {
-		w.meters[i].Observe(time.Now(), w.last[i].Connections, w.last[i].Sessions)
-	}
-	return stats.Sessions
-}
-
-func (w *eventWitness) results() ([]BucketCount, []Count, int, string) {
-	var all []BucketCount
-	for i, m := range w.meters {
-		b := BucketCount{Name: rig.BucketName(i), Peak: m.Peak, Sessions: m.Sessions}
+func (w *eventWitness) results() (all []BucketCount, counts []Count, missed int, how string) {
+	for i, s := range w.servers {
+		b := BucketCount{Name: rig.BucketName(i), Peak: s.Meter.Peak, Sessions: s.Meter.Sessions}
+		missed += s.Missed
 		const gap = 200 * time.Millisecond
-		for _, o := range rig.Merged(m.Over, gap) {
+		for _, o := range rig.Merged(s.Meter.Over, gap) {
 			if o.Certain() {
 				b.Over++
 			} else {
@@ -100,7 +73,7 @@ func (w *eventWitness) results() ([]BucketCount, []Count, int, string) {
 		}
 		all = append(all, b)
 	}
-	return all, w.counts, w.missed, "every connect, login and close of the embedded servers"
+	return all, w.counts, missed, "every connect, login and close of the embedded servers"
 }
 
 func (w *eventWitness) close() error { return nil }
