@@ -41,23 +41,14 @@ func (c *client) live(ctx context.Context) {
 	if p.interval > 0 {
 		p.next = p.next.Add(time.Duration(c.rng.Int64N(int64(p.interval))))
 	}
-	retry := retryFirst
-	for {
-		if c.conn == nil {
-			if ctx.Err() != nil {
-				return
-			}
-			if !c.connect(ctx) {
-				if !sleep(ctx, retry/2+time.Duration(c.rng.Int64N(int64(retry)))) {
-					return
-				}
-				retry = min(2*retry, retryMost)
-				continue
-			}
-			retry = retryFirst
+	for connected := false; ; connected = true {
+		// Once it has been connected, a client with times to keep makes a new
+		// connection when it needs one, and the operation waits for that.
+		if (!connected || p.free()) && !c.reach(ctx) {
+			return
 		}
 		meant := p.take(time.Now())
-		if !sleep(ctx, time.Until(meant)) || !c.run.admit() {
+		if !sleep(ctx, time.Until(meant)) || !c.reach(ctx) || !c.run.admit() {
 			return
 		}
 		c.operate(ctx, meant)
@@ -65,6 +56,20 @@ func (c *client) live(ctx context.Context) {
 			c.disconnect()
 		}
 	}
+}
+
+// reach makes sure that the client is connected, however often it has to try. It
+// returns false if ctx ends.
+func (c *client) reach(ctx context.Context) bool {
+	for retry := retryFirst; c.conn == nil; retry = min(2*retry, retryMost) {
+		if ctx.Err() != nil {
+			return false
+		}
+		if !c.connect(ctx) && !sleep(ctx, retry/2+time.Duration(c.rng.Int64N(int64(retry)))) {
+			return false
+		}
+	}
+	return ctx.Err() == nil
 }
 
 // connect makes the client's connection and counts how that went, unless the

@@ -12,6 +12,9 @@ type pace struct {
 	eager    int           // operations to come before the interval counts
 }
 
+// free tells that the next operation starts as soon as it can.
+func (p *pace) free() bool { return p.interval == 0 || p.eager > 0 }
+
 // take returns when the next operation is meant to start: never later than it
 // can because of those before it, which would hide that they took too long.
 func (p *pace) take(now time.Time) time.Time {

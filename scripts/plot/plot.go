@@ -126,6 +126,26 @@ func (l Line) parts() [][]Point {
 	return all
 }
 
+// Thin returns at most that many points of a line, in order: of each stretch of
+// it the highest.
+func Thin(points []Point, most int) []Point {
+	per := (len(points) + most - 1) / most
+	if per <= 1 {
+		return points
+	}
+	var kept []Point
+	for i := 0; i < len(points); i += per {
+		best := points[i]
+		for _, p := range points[i:min(i+per, len(points))] {
+			if p.Y > best.Y {
+				best = p
+			}
+		}
+		kept = append(kept, best)
+	}
+	return kept
+}
+
 // step is a round distance that divides a range into four to ten parts.
 func step(largest float64) float64 {
 	s := math.Pow(10, math.Floor(math.Log10(largest)))

@@ -50,3 +50,25 @@ func TestStep(t *testing.T) {
 		}
 	}
 }
+
+func TestThin(t *testing.T) {
+	var points []Point
+	for i := range 1000 {
+		points = append(points, Point{float64(i), float64(i % 7)})
+	}
+	points[503].Y = 99
+	kept := Thin(points, 300)
+	found := false
+	for i, p := range kept {
+		found = found || p.Y == 99
+		if i > 0 && p.X <= kept[i-1].X {
+			t.Errorf("%v behind %v", p, kept[i-1])
+		}
+	}
+	if len(kept) > 300 || len(kept) < 150 || !found {
+		t.Errorf("%d points, the peak among them: %v", len(kept), found)
+	}
+	if len(Thin(points, 1000)) != 1000 || len(Thin(nil, 5)) != 0 {
+		t.Error("points are missing")
+	}
+}

@@ -80,6 +80,9 @@ func section(b *strings.Builder, dir string, r row) error {
 	return nil
 }
 
+// chartPoints bounds the points of a line of a chart.
+const chartPoints = 400
+
 // charts are the time series of a record.
 func (r Record) charts() []plot.Chart {
 	var marks []plot.Mark
@@ -92,6 +95,7 @@ func (r Record) charts() []plot.Chart {
 		for _, c := range r.Counts {
 			l.Points = append(l.Points, plot.Point{X: c.At, Y: float64(c.Sessions[i])})
 		}
+		l.Points = plot.Thin(l.Points, chartPoints)
 		sessions.Lines = append(sessions.Lines, l)
 	}
 	rate := plot.Chart{Title: "Operations", Unit: "a second", Marks: marks}
@@ -121,6 +125,7 @@ func (l Load) lines() (operations, p99 plot.Line) {
 		operations.Points = append(operations.Points, plot.Point{X: at, Y: float64(sum)})
 		p99.Points = append(p99.Points, plot.Point{X: at, Y: worst})
 	}
+	operations.Points, p99.Points = plot.Thin(operations.Points, chartPoints), plot.Thin(p99.Points, chartPoints)
 	return operations, p99
 }
 
@@ -140,6 +145,7 @@ func (r Record) memory(marks []plot.Mark) []plot.Chart {
 		if len(a.Points) == 0 {
 			return []plot.Chart{rss, goroutines}
 		}
+		a.Points, b.Points = plot.Thin(a.Points, chartPoints), plot.Thin(b.Points, chartPoints)
 		rss.Lines, goroutines.Lines = append(rss.Lines, a), append(goroutines.Lines, b)
 	}
 }

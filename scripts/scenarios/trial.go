@@ -199,6 +199,10 @@ func (t *trial) start(ctx context.Context, name string, c load.Config) (*clients
 	if t.rows > tableRows {
 		return nil, fmt.Errorf("%w: %d rows are needed", errOptions, t.rows)
 	}
+	if t.opts.pooling == "session" && c.ConnectionTime == 0 {
+		// A client that stays would keep its connection from all others.
+		c.ConnectionTime = time.Millisecond
+	}
 	if c.Buckets == nil {
 		c.Buckets = evenly(t.fleet.buckets)
 	}
