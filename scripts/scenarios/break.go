@@ -11,6 +11,8 @@ func broken(s scenario) fleet {
 		f.limit += 5
 	case "burst":
 		f.set = append(f.set, "proxy.max_queue_size=20")
+	case "steady":
+		f.set = append(f.set, "tls.mode=on")
 	case "instance":
 		f.hold = 45 * time.Second
 	case "redis":

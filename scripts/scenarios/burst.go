@@ -47,19 +47,27 @@ func judgeBurst(r Record) []Check {
 		atMost("time to settle after the burst, s", settled, 10, "%.1f"))
 }
 
+// calm is how long response times must be back to normal to be taken for that.
+const calm = 3
+
 // settled is how long after a moment it took until the median response time was
-// below a bound, in milliseconds, and stayed there; infinite if it never did.
+// below a bound, in milliseconds, and stayed there for a while; infinite if that
+// never was.
 func (l Load) settled(after, bound float64) float64 {
 	since := math.Inf(1)
 	for _, x := range l.Result.Series {
 		at := x.At + l.Offset
 		switch {
 		case at < after:
+			continue
 		case x.Operations == 0 || x.P50 > bound:
 			since = math.Inf(1)
 		case math.IsInf(since, 1):
-			since = at - after
+			since = at
+		}
+		if at-since >= calm {
+			return since - after
 		}
 	}
-	return since
+	return math.Inf(1)
 }

@@ -58,7 +58,7 @@ func TestEveryScenarioHasABreak(t *testing.T) {
 	if n := len(scenarios()); n != 9 {
 		t.Errorf("%d scenarios", n)
 	}
-	inRun := []string{"steady", "scale-out", "long-transactions", "prepared"}
+	inRun := []string{"scale-out", "long-transactions", "prepared"}
 	for _, s := range scenarios() {
 		changed := !slices.Equal(broken(s).set, s.fleet.set) || broken(s).limit != s.fleet.limit || broken(s).witnesses != s.fleet.witnesses || broken(s).hold != s.fleet.hold
 		if s.broken == "" || changed == slices.Contains(inRun, s.name) {

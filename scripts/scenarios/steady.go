@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"sync"
 	"time"
 
 	"sluice/scripts/load"
@@ -13,7 +15,7 @@ import (
 func steady() scenario {
 	return scenario{
 		name: "steady", title: "100 clients that come and go, 500 operations a second, 30 minutes (short: 75 s)",
-		broken: "clients connect, ten a second, and never leave",
+		broken: "forty clients a second connect, with TLS, and never leave",
 		fleet:  fleet{nodes: 3, witnesses: 3, buckets: 2, limit: 20},
 		run:    runSteady,
 		judge:  judgeSteady,
@@ -30,23 +32,47 @@ func runSteady(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
-	var leak *clients
-	length := t.length(60*time.Second, 30*time.Minute)
+	stop := func() error { return nil }
 	if t.broken {
-		const each = 100 * time.Millisecond
-		idle := load.Config{Clients: int((length + 15*time.Second) / each), Mix: load.Mix{load.Simple: 100}, Interval: time.Hour}
-		idle.RampUp = time.Duration(idle.Clients) * each
-		if leak, err = t.start(ctx, "leak", idle); err != nil {
+		if stop, err = t.leak(ctx); err != nil {
 			return firstOf(err, l.end())
 		}
 	}
 	// The first seconds fill pools, caches and the garbage collector's idea of
 	// how much to keep.
-	err = t.phase(ctx, steadyPhase, 15*time.Second, length)
-	if leak != nil {
-		err = firstOf(err, leak.end())
+	err = t.phase(ctx, steadyPhase, 15*time.Second, t.length(60*time.Second, 30*time.Minute))
+	return firstOf(err, stop(), l.end())
+}
+
+// leak connects clients, more and more of them, that never do anything. stop
+// ends that and closes them.
+func (t *trial) leak(ctx context.Context) (stop func() error, err error) {
+	target := t.target
+	target.Params = map[string]string{"app name": appName, "encrypt": "true", "trustservercertificate": "true"}
+	h, err := load.Open(target, rig.Database(0))
+	if err != nil {
+		return nil, err
 	}
-	return firstOf(err, l.end())
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	var kept []*sql.Conn
+	group.Go(func() {
+		const each, most = 25 * time.Millisecond, 3000 // as many as HAProxy takes
+		for len(kept) < most && rig.Sleep(ctx, each) {
+			if c, err := h.Conn(ctx); err == nil {
+				kept = append(kept, c)
+			}
+		}
+		<-ctx.Done()
+	})
+	return func() error {
+		cancel()
+		group.Wait()
+		for _, c := range kept {
+			_ = c.Close() // the node may have closed it
+		}
+		return h.Close()
+	}, nil
 }
 
 // Growth that is allowed in all of the measured time, whichever is more.
