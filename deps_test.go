@@ -46,6 +46,7 @@ var layers = []layer{
 var importers = map[string][]string{
 	"sandbox": {"cmd", "sandbox", "scripts/rig"},
 	"cmd":     {"cmd"},
+	"scripts": {"cmd/loadgen", "scripts"},
 }
 
 type listed struct {

@@ -121,7 +121,11 @@ func TestCommandLines(t *testing.T) {
 	if !reflect.DeepEqual(o.config.Target, want) || !reflect.DeepEqual(o.config.Buckets, []load.Bucket{{Database: "a", Weight: 1}, {Database: "b", Weight: 2.5}}) {
 		t.Errorf("%+v", o.config)
 	}
-	for _, args := range []string{"--query-mix all", "--buckets a=x", "--buckets ,", "--dsn host=x", "--dsn sqlserver://", "extra", "--buckets a=-1"} {
+	o, err = parse(strings.Fields("--buckets 2"), t.Output())
+	if err != nil || !reflect.DeepEqual(o.config.Buckets, []load.Bucket{{Database: "app1", Weight: 1}, {Database: "app2", Weight: 1}}) {
+		t.Errorf("%+v, %v", o, err)
+	}
+	for _, args := range []string{"--buckets 0", "--query-mix all", "--buckets a=x", "--buckets ,", "--dsn host=x", "--dsn sqlserver://", "extra", "--buckets a=-1"} {
 		if _, err := parse(strings.Fields(args), t.Output()); !errors.Is(err, load.ErrConfig) {
 			t.Errorf("%s: %v", args, err)
 		}

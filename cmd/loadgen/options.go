@@ -30,7 +30,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 	dsn := fs.String("dsn", "", "sqlserver://user:password@host:port?encrypt=true, instead of --target, --user and --password")
 	user := fs.String("user", "sa", "login name")
 	password := fs.String("password", "", "its password")
-	buckets := fs.String("buckets", "app1", "databases with the share of clients of each: app1=80,app2=10,app3=10; without one, 1")
+	buckets := fs.String("buckets", "app1", "databases with the share of clients of each, app1=80,app2=10,app3=10 (without one, 1), or a number: 3 is app1,app2,app3")
 	fs.IntVar(&c.Clients, "total-connections", 50, "clients, each with one connection at a time")
 	fs.DurationVar(&c.Interval, "query-interval", 0, "time between the starts of a client's operations (0: the next starts when the one before has ended)")
 	mix := fs.String("query-mix", "mixed", "simple, prepared, executesql, transaction or mixed")
@@ -73,9 +73,21 @@ func parse(args []string, out io.Writer) (*options, error) {
 	return o, nil
 }
 
-// parseBuckets reads databases with weights.
+// maxBuckets is the largest number of buckets that can be asked for as a number.
+const maxBuckets = 1000
+
+// parseBuckets reads databases with weights, or their number.
 func parseBuckets(text string) ([]load.Bucket, error) {
 	var all []load.Bucket
+	if n, err := strconv.Atoi(text); err == nil {
+		if n < 1 || n > maxBuckets {
+			return nil, fmt.Errorf("%w: %d buckets, want 1 to %d", load.ErrConfig, n, maxBuckets)
+		}
+		for i := range n {
+			all = append(all, load.Bucket{Database: fmt.Sprintf("app%d", i+1), Weight: 1})
+		}
+		return all, nil
+	}
 	for part := range strings.SplitSeq(text, ",") {
 		name, share, weighted := strings.Cut(strings.TrimSpace(part), "=")
 		b := load.Bucket{Database: name, Weight: 1}

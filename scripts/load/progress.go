@@ -32,13 +32,13 @@ func (r *Run) Progress(p Point) string {
 // name is a short form of a failure.
 func (f Failure) name() string {
 	if f.Number != 0 {
-		return fmt.Sprintf("%d", f.Number)
+		return fmt.Sprintf("%s %d", f.Class, f.Number)
 	}
 	const most = 40
-	if len(f.Text) > most {
-		return f.Text[:most] + "..."
+	if text := []rune(f.Text); len(text) > most {
+		return fmt.Sprintf("%s %s...", f.Class, string(text[:most]))
 	}
-	return f.Text
+	return fmt.Sprintf("%s %s", f.Class, f.Text)
 }
 
 func inMillis(ms float64) string {
