@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -166,6 +167,20 @@ func TestClassify(t *testing.T) {
 		if got := classify(c.err); got.Class != c.want || keepsConnection(c.err) != c.keep {
 			t.Errorf("%v: %+v, keeps %v", c.err, got, keepsConnection(c.err))
 		}
+	}
+}
+
+func TestRowThatIsNotRead(t *testing.T) {
+	c := &client{}
+	if err := c.unread(sql.ErrNoRows); !errors.Is(err, errNoRow) {
+		t.Error(err)
+	}
+	if err := c.unread(io.EOF); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	c.own.may(5)
+	if err := c.unread(sql.ErrNoRows); !errors.Is(err, errWrong) {
+		t.Errorf("%v: a row that vanishes is a wrong answer", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -25,6 +26,9 @@ func operation(k Kind) func(*client, context.Context) error {
 	}
 	return nil
 }
+
+// errNoRow says that a table has not been set up for as many clients.
+var errNoRow = errors.New("the client has no row of its own: set up as many as there are clients")
 
 // writeOneIn is how many simple, prepared and parameterized operations there
 // are for each that writes.
@@ -49,9 +53,20 @@ func (c *client) read(ctx context.Context, q queryer) error {
 	var v int64
 	row := q.QueryRowContext(ctx, fmt.Sprintf("SELECT id, v FROM %s WHERE id = %d", tableName, c.row))
 	if err := row.Scan(&id, &v); err != nil {
-		return fmt.Errorf("read: %w", err)
+		return c.unread(err)
 	}
 	return c.check(id, v)
+}
+
+// unread says what it means that the client's row was not read.
+func (c *client) unread(err error) error {
+	switch {
+	case !errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("read: %w", err)
+	case c.own.known:
+		return fmt.Errorf("%w: row %d was there and is not any more", errWrong, c.row)
+	}
+	return errNoRow
 }
 
 // check compares what was read of the client's row with what it may hold.
@@ -103,7 +118,7 @@ func (c *client) scan(row *sql.Row, token int64) error {
 	var id int
 	var v, got int64
 	if err := row.Scan(&id, &v, &got); err != nil {
-		return fmt.Errorf("read: %w", err)
+		return c.unread(err)
 	}
 	if got != token {
 		return fmt.Errorf("%w: sent %d, came back as %d", errWrong, token, got)
@@ -119,7 +134,7 @@ func (c *client) procedure(ctx context.Context) error {
 		return c.wrote(v, err)
 	}
 	if !was.Valid {
-		return fmt.Errorf("%w: no row %d to swap", errWrong, c.row)
+		return c.unread(sql.ErrNoRows)
 	}
 	err = c.check(c.row, was.Int64)
 	return orElse(err, c.wrote(v, nil))

@@ -11,7 +11,7 @@ import (
 
 // burst: many clients at once, each with some transactions to begin with, which
 // are more than the connections can take; before nodes that have none open yet
-// and a server whose logins take time. Then each has one every 3 s.
+// and a server whose logins take time. Then each has one every 5 s.
 func burst() scenario {
 	return scenario{
 		name: "burst", title: "0 to 500 clients in 5 s, limit 50, logins take 100 ms",
@@ -20,7 +20,7 @@ func burst() scenario {
 		run: func(ctx context.Context, t *trial) error {
 			const hold, ramp = 150 * time.Millisecond, 5 * time.Second
 			c := pressing(500, hold)
-			c.RampUp, c.Interval, c.Eager = ramp, 3*time.Second, 4
+			c.RampUp, c.Interval, c.Eager = ramp, 5*time.Second, 4
 			t.record.Clients, t.record.Hold = c.Clients, hold.Seconds()
 			l, err := t.start(ctx, clientsName, c)
 			if err != nil {
