@@ -20,17 +20,27 @@ import (
 // ">0" for what is shown afterwards.
 type moves map[string]string
 
-// movements checks moves on one node and keeps account of the metrics that
-// were seen to move.
+// movements checks moves on one node.
 type movements struct {
-	t *testing.T
-	n *node
+	t    *testing.T
+	n    *node
+	seen *account
 }
 
-// moved is which families were seen to move by any test of this run.
-var moved struct {
-	mu   sync.Mutex
-	seen map[string]bool
+// account is which families were seen to move.
+type account struct {
+	mu    sync.Mutex
+	moved map[string]bool
+}
+
+func (a *account) note(want moves) {
+	known := byFamily()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for key := range want {
+		name, _, _ := strings.Cut(key, " ")
+		a.moved[familyOf(known, name)] = true
+	}
 }
 
 func (m movements) expect(what string, act func(), want moves) {
@@ -61,16 +71,7 @@ func (m movements) shows(what string, before map[string]sample, want moves) {
 			m.t.Fatalf("%s:\n\t%s", what, strings.Join(wrong, "\n\t"))
 		}
 	}
-	known := byFamily()
-	moved.mu.Lock()
-	defer moved.mu.Unlock()
-	if moved.seen == nil {
-		moved.seen = map[string]bool{}
-	}
-	for key := range want {
-		name, _, _ := strings.Cut(key, " ")
-		moved.seen[familyOf(known, name)] = true
-	}
+	m.seen.note(want)
 }
 
 func movedBy(was, is float64, by string) bool {
@@ -133,33 +134,32 @@ var unmoved = map[string]string{
 // TestEveryMetricMoves runs everything that moves metrics, and complains of
 // those that nothing has moved.
 func TestEveryMetricMoves(t *testing.T) {
+	seen := &account{moved: map[string]bool{}}
 	t.Run("all", func(t *testing.T) { // in parallel: they wait a lot
-		for name, f := range map[string]func(*testing.T){
+		for name, f := range map[string]func(*testing.T, *account){
 			"sessions": movesOfSessions, "queue": movesOfTheQueue, "backends": movesOfBackends, "upkeep": movesOfUpkeep,
 			"transaction pooling": movesOfTransactionPooling, "observing": movesOfObserving, "node": movesOfTheNode,
 			"fleet": movesOfTheFleet, "relaying": movesOfRelaying, "fence": movesOfAFence,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				f(t)
+				f(t, seen)
 			})
 		}
 	})
 	if t.Failed() || strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
 		return // not all of them ran
 	}
-	moved.mu.Lock()
-	defer moved.mu.Unlock()
 	for _, s := range reference {
 		for _, f := range s.families {
-			if strings.HasPrefix(f.name, "proxy_") && !moved.seen[f.name] && unmoved[f.name] == "" {
+			if strings.HasPrefix(f.name, "proxy_") && !seen.moved[f.name] && unmoved[f.name] == "" {
 				t.Errorf("nothing here moves %s", f.name)
 			}
 		}
 	}
 	known := byFamily()
 	for _, name := range slices.Sorted(maps.Keys(unmoved)) {
-		if known[name].name == "" || moved.seen[name] {
+		if known[name].name == "" || seen.moved[name] {
 			t.Errorf("%s is not to be listed as unmoved", name)
 		}
 	}

@@ -62,11 +62,11 @@ func (g *gate) shut() {
 }
 
 // movesOfRelaying is what shows when one node alone is cut off from Redis.
-func movesOfRelaying(t *testing.T) {
+func movesOfRelaying(t *testing.T, seen *account) {
 	r := newFleetRig(t, 4, "node-1", "node-2", "node-3")
 	r.hold, r.loan, r.heartbeat = borrowHold, borrowLoan, borrowBeat
 	r.start(r.config("node-1"))
-	first := movements{t, r.nodes[0].node}
+	first := movements{t, r.nodes[0].node, seen}
 	c := r.config("node-2")
 	way := newGate(t, c.Redis.Addr)
 	c.Redis.Addr = way.l.Addr().String()
