@@ -154,6 +154,10 @@ func (c *clients) use(ctx context.Context, o clientsOrder) clientsAnswer {
 		})
 	}
 	if rest := set[o.Active:]; o.Every > 0 && len(rest) > 0 {
+		idle := make(chan *conn, len(rest))
+		for i := range rest {
+			idle <- rest[(c.next+i)%len(rest)]
+		}
 		tick := time.NewTicker(o.Every)
 		defer tick.Stop()
 		for !over.Load() {
@@ -161,15 +165,20 @@ func (c *clients) use(ctx context.Context, o clientsOrder) clientsAnswer {
 			case <-ctx.Done():
 				over.Store(true)
 			case <-tick.C:
-				k := rest[c.next%len(rest)]
-				c.next++
-				wait.Go(func() {
-					if us, ok := ask(k); ok {
-						mu.Lock()
-						defer mu.Unlock()
-						a.Now = append(a.Now, us)
-					}
-				})
+				select {
+				case k := <-idle:
+					c.next++
+					wait.Go(func() {
+						us, ok := ask(k)
+						idle <- k
+						if ok {
+							mu.Lock()
+							defer mu.Unlock()
+							a.Now = append(a.Now, us)
+						}
+					})
+				default: // all of them wait
+				}
 			}
 		}
 	}
