@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string) error {
 	o := options{}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	o.flags(fs, "bench")
-	fs.StringVar(&o.baseline, "baseline", "", "another binary of the node to compare with")
+	o.baselineFlag(fs)
 	fs.StringVar(&o.only, "only", "", "measures to run, with commas: roundtrip, throughput, connects, stream, memory")
 	return o.run(ctx, fs, args, o.measure)
 }
@@ -93,6 +93,10 @@ func (o *options) flags(fs *flag.FlagSet, name string) {
 	fs.StringVar(&o.out, "out", "bin/"+name+".json", "file for the figures as JSON")
 	fs.StringVar(&o.document, "document", "", "Markdown file with a part that is to hold the report")
 	fs.StringVar(&o.part, "part", name, "name of that part")
+}
+
+func (o *options) baselineFlag(fs *flag.FlagSet) {
+	fs.StringVar(&o.baseline, "baseline", "", "another binary of the node to compare with")
 }
 
 // run parses the flags, measures and reports.

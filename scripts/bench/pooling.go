@@ -41,9 +41,14 @@ func newPoolingLab(ctx context.Context, o options, limit int) (*lab, error) {
 			}
 		}
 		l.targets = kept
-		for _, pooling := range []string{poolingSession, poolingTransaction} {
-			if err := l.addSluice(ctx, pooling, o.sluice, nodeSettings{limit: limit, pooling: pooling}, direct); err != nil {
-				return err
+		for _, node := range []struct{ name, path string }{{"", o.sluice}, {"baseline ", o.baseline}} {
+			if node.path == "" {
+				continue
+			}
+			for _, pooling := range []string{poolingSession, poolingTransaction} {
+				if err := l.addSluice(ctx, node.name+pooling, node.path, nodeSettings{limit: limit, pooling: pooling}, direct); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -145,6 +150,7 @@ func runRoundTrip(ctx context.Context, args []string) error {
 	o := options{}
 	fs := flag.NewFlagSet("bench roundtrip", flag.ContinueOnError)
 	o.flags(fs, "roundtrip")
+	o.baselineFlag(fs)
 	return o.run(ctx, fs, args, func(ctx context.Context) (*report, error) {
 		l, err := newPoolingLab(ctx, o, 2*loopClients)
 		if err != nil {

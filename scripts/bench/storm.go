@@ -40,6 +40,7 @@ func runStorm(ctx context.Context, args []string) error {
 	s := stormSizes{rounds: 7, length: time.Second}
 	fs := flag.NewFlagSet("bench storm", flag.ContinueOnError)
 	o.flags(fs, "storm")
+	o.baselineFlag(fs)
 	fs.IntVar(&s.clients, "clients", 200, "clients of the node")
 	fs.IntVar(&s.backends, "backends", 10, "max_connections of the bucket, and direct connections")
 	fs.IntVar(&s.uses, "uses", 10, "how often a statement is run before its handle is dropped")
@@ -53,7 +54,11 @@ func runStorm(ctx context.Context, args []string) error {
 			s.rounds, s.length = 3, 500*time.Millisecond
 		}
 		l, err := buildLab(ctx, o, func(l *lab, direct target) error {
-			return l.addSluice(ctx, targetTransaction, o.sluice, nodeSettings{limit: s.backends, pooling: poolingTransaction}, direct)
+			set := nodeSettings{limit: s.backends, pooling: poolingTransaction}
+			if err := l.addSluice(ctx, targetTransaction, o.sluice, set, direct); err != nil || o.baseline == "" {
+				return err
+			}
+			return l.addSluice(ctx, "baseline", o.baseline, set, direct)
 		})
 		if err != nil {
 			return nil, err
@@ -65,7 +70,7 @@ func runStorm(ctx context.Context, args []string) error {
 
 func (l *lab) storm(ctx context.Context, s stormSizes, cpu, way string) (*report, error) {
 	r, start := newReport(l), time.Now()
-	var unknown atomic.Int64
+	unknown := make([]atomic.Int64, len(l.targets))
 	crowds := make([][]*stormClient, len(l.targets))
 	for i, t := range l.targets {
 		defer func() {
@@ -82,7 +87,7 @@ func (l *lab) storm(ctx context.Context, s stormSizes, cpu, way string) (*report
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", t.name, err)
 			}
-			crowds[i] = append(crowds[i], newStormClient(c, k, &unknown))
+			crowds[i] = append(crowds[i], newStormClient(c, k, &unknown[i]))
 		}
 	}
 	use := func(i int, way string, length time.Duration) (float64, error) {
@@ -115,7 +120,7 @@ func (l *lab) storm(ctx context.Context, s stormSizes, cpu, way string) (*report
 		}
 	}
 	l.stormReport(r, rates)
-	if err := l.stormPins(ctx, r, float64(unknown.Load())); err != nil {
+	if err := l.stormPins(ctx, r, unknown); err != nil {
 		return nil, err
 	}
 	if i := indexOf(l.targets, targetTransaction); cpu != "" && i >= 0 {
@@ -153,8 +158,8 @@ func (l *lab) stormReport(r *report, rates [][][]float64) {
 	}
 }
 
-func (l *lab) stormPins(ctx context.Context, r *report, unknown float64) error {
-	for _, t := range l.targets {
+func (l *lab) stormPins(ctx context.Context, r *report, unknown []atomic.Int64) error {
+	for i, t := range l.targets {
 		if t.node == nil {
 			continue
 		}
@@ -167,7 +172,7 @@ func (l *lab) stormPins(ctx context.Context, r *report, unknown float64) error {
 			return err
 		}
 		r.add(measureStormPins, t.name, "pins", "", pins)
-		r.add(measureStormPins, t.name, "errors 8179", "", unknown)
+		r.add(measureStormPins, t.name, "errors 8179", "", float64(unknown[i].Load()))
 		r.add(measureStormPins, t.name, "errors of the node", "", errs)
 		r.goal("pins", measureStormPins, t.name, "pins", false, 1)
 		r.goal("errors 8179", measureStormPins, t.name, "errors 8179", false, 1)

@@ -19,6 +19,7 @@ func runWalk(ctx context.Context, args []string) error {
 	o := options{}
 	fs := flag.NewFlagSet("bench walk", flag.ContinueOnError)
 	o.flags(fs, "walk")
+	o.baselineFlag(fs)
 	kind := fs.String("cells", "", "only rows of this kind: wide, mixed, narrow")
 	size := fs.Int("mib", 64, "size of the result in MiB")
 	blocks := fs.Int("rounds", 9, "results for each target and kind of rows")
