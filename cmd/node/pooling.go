@@ -19,6 +19,8 @@ import (
 // pool is what all sessions of a bucket have in common that pool in the same
 // way, whatever route brought them.
 type pool struct {
+	set        bucketSet
+	shown      sync.Once       // the metrics of statements, once they are in use
 	statements *prepared.Store // one for all, since their backends are
 	pins       *pinMetrics
 	counters   *counterCache
@@ -27,13 +29,11 @@ type pool struct {
 
 func (n *node) newPool(bucketID string) *pool {
 	set := bucketSet{n.metrics, bucketID}
-	statements := prepared.NewStore(prepared.Limits{})
-	set.prepared(statements)
 	return &pool{
-		statements: statements,
-		pins:       &pinMetrics{set: set, by: map[string]pinMetric{}},
-		counters:   &counterCache{by: map[string]*metrics.Counter{}, set: set},
-		apps:       &appNames{known: map[string]bool{}},
+		set: set, statements: prepared.NewStore(prepared.Limits{}),
+		pins:     &pinMetrics{set: set, by: map[string]pinMetric{}},
+		counters: &counterCache{by: map[string]*metrics.Counter{}, set: set},
+		apps:     &appNames{known: map[string]bool{}},
 	}
 }
 
@@ -43,6 +43,7 @@ func (p *pool) use(c *configs.Config, mode configs.PoolingMode, pins configs.Pin
 	j := judge(c, silenced, raised)
 	switch mode {
 	case configs.PoolingTransaction:
+		p.shown.Do(func() { p.set.prepared(p.statements) })
 		return &session.Sharing{
 			Judge: j, Statements: p.statements, Linger: c.Pool.IdentityHold, Pins: p.pins, Transactions: announcing(c),
 			Silenced: silenced, Raised: raised,
