@@ -80,7 +80,7 @@ func TestCrowdWaits(t *testing.T) {
 				req.Key.Shared = true
 				req.Login.Version = tds.V74
 				r.governor.state.vault.enter(req) // nobody else does
-				run(5)                           // opens the connections
+				run(5)                            // opens the connections
 				took = nil
 				run(each)
 				slices.Sort(took)

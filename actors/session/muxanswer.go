@@ -169,7 +169,10 @@ func (p *port) conclude(r *muxRequest) event {
 		// Servers do not tell of every transaction, not to TDS 7.1 for one.
 		untold := r.keepsTransaction() && x.core.tran == 0 && x.state.Pinned()
 		x.state.Reset()
-		if untold {
+		switch {
+		case untold && x.core.quiet:
+			x.state.Pin(statement.Transaction, "", "", now)
+		case untold:
 			x.state.Pin(statement.OutOfStep, "transaction not announced", "", now)
 		}
 	}

@@ -41,7 +41,10 @@ func (s *quietServer) script() tdstest.Script {
 			s.ran = append(s.ran, text)
 			s.mu.Unlock()
 			var b []byte
-			if m.Status&tds.StatusReset != 0 {
+			switch {
+			case m.Status&tds.StatusResetSkipTran != 0:
+				b = tds.EnvChange{Type: tds.EnvResetConnection}.Append(b)
+			case m.Status&tds.StatusReset != 0:
 				count, b = 0, tds.EnvChange{Type: tds.EnvResetConnection}.Append(b)
 			}
 			d := tds.Done{}
@@ -123,6 +126,15 @@ func TestSilentTransactions(t *testing.T) {
 	step("EXEC ends", "EXEC ends"+asked, "")
 	n.gauges(1, 1, 0)
 	step("BEGIN TRAN", "BEGIN TRAN"+asked, "transaction")
+	if err := c.Batch("SELECT 2", tds.StatusResetSkipTran); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(); err != nil {
+		t.Fatal(err)
+	}
+	if got := pinned(n); got != "transaction" {
+		t.Errorf("after a reset that leaves the transaction: pinned by %q", got)
+	}
 	if err := c.Batch("SELECT 2", tds.StatusReset); err != nil {
 		t.Fatal(err)
 	}
