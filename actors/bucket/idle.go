@@ -80,8 +80,12 @@ func (i *idleSet) takeFor(r *Request) *backend.Conn {
 	if !r.Trusted {
 		return i.takeAt(s, top)
 	}
+	last := max(0, top-searched+1)
+	if r.Own {
+		last = 0
+	}
 	best := -1
-	for at := top; at >= max(0, top-searched+1); at-- {
+	for at := top; at >= last; at-- {
 		c := &s.conns[at].Session
 		if c.Owner == uint64(r.Session) {
 			best = at

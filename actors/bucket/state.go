@@ -29,6 +29,9 @@ type Request struct {
 	// Print is the fingerprint of the settings that the connection should have.
 	// Of idle ones the session's own is preferred, then one that has them.
 	Print uint64
+	// Own says that the session asks for what it left in its own connection, which
+	// is looked for however long that has been idle.
+	Own bool
 
 	arrived  time.Time
 	deadline time.Time     // of waiting in the queue

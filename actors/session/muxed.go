@@ -189,6 +189,7 @@ func (p *port) askBucket(r *muxRequest) deed {
 	a.self = p.actor
 	a.request = &bucket.Request{
 		Session: p.actor.ID(), Key: x.login.key, Digest: x.login.digest, Trusted: true, Print: r.want.Fingerprint(),
+		Own: r.judged && r.verdict.Effects&statement.ReadsLast != 0,
 	}
 	p.mu.Lock()
 	if x.stopped {
