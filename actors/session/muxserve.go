@@ -274,8 +274,9 @@ func (p *port) muxEnded(how bucket.GiveBack) (*bucket.Lease, bucket.GiveBack) {
 		p.spent(l)
 	}
 	p.flushSpent()
+	mute := p.backend != nil && x.servedBy(p.backend).recovery.Off()
 	p.lease, p.backend = nil, nil
-	if x.lostTrack || how == bucket.Unused {
+	if x.lostTrack || mute || how == bucket.Unused {
 		how = bucket.Broken
 	}
 	if !x.serving {

@@ -171,6 +171,9 @@ func TestServerStatePins(t *testing.T) {
 	}
 	step("SELECT 'OFF'", "server_state") // no word of this server counts any more
 	step("SELECT 'GOOD'", "server_state")
+	_ = c.Close()
+	n.gone()
+	n.gauges(0, 0, 0) // nor would anybody learn of what the next client leaves
 }
 
 // Silenced reasons do not pin, but a reset comes before anybody else.

@@ -39,5 +39,10 @@ func (r *Recovery) Apply(s tds.SessionState) {
 // changes is told. A server that has given up does not begin again.
 func (r *Recovery) Reset() { r.bad = [4]uint64{} }
 
+// Off tells whether the server has given up, after which the connection should
+// serve nobody else: what is left behind in it would go unnoticed, and no reset
+// changes that.
+func (r *Recovery) Off() bool { return r.off }
+
 // Recoverable tells whether the server has said nothing to the contrary.
 func (r *Recovery) Recoverable() bool { return !r.off && r.bad == [4]uint64{} }
