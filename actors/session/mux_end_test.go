@@ -49,3 +49,21 @@ func TestSharedFatalError(t *testing.T) {
 	closed(t, a)
 	n.gauges(1, 1, 0)
 }
+
+// A backend that is kept for a client dies in the moment in which the client's
+// next request comes. The race detector looks on.
+func TestSharedBackendDiesAsRequestComes(t *testing.T) {
+	s := &txServer{}
+	n, _ := startShared(t, s, shared(2))
+	for range 50 {
+		c := n.connect(credentials())
+		query(t, c, "CREATE TABLE #t (a int)")
+		query(t, c, "bye")
+		if r, err := c.Query("SELECT 1"); err == nil && r.Err() == nil {
+			t.Fatal("an answer of a server that has hung up")
+		}
+		_ = c.Close()
+	}
+	n.gone()
+	n.gauges(0, 0, 0)
+}

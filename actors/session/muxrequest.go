@@ -234,6 +234,8 @@ func (r *muxRequest) long(s *statement.Scan, body []byte) {
 // pinnedCache is the prepared statements of the backend that the session is
 // pinned to, nil if it is not.
 func (p *port) pinnedCache() *prepared.Cache {
+	p.mu.Lock() // it may die just now
+	defer p.mu.Unlock()
 	if !p.mx.state.Pinned() || p.backend == nil {
 		return nil
 	}

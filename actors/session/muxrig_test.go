@@ -111,6 +111,8 @@ func (s *txServer) script() tdstest.Script {
 				return hangup(err)
 			case "hangup":
 				return nil
+			case "bye":
+				return hangup(c.Reply(tds.Done{}.Append(body, c.Version)))
 			default:
 				if !strings.HasPrefix(word, "WHILE") && !strings.HasPrefix(word, "SET") && !strings.HasPrefix(word, "USE") {
 					body = append(body, tdstest.IntRows(1)(c, m)...)
