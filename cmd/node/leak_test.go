@@ -21,10 +21,10 @@ import (
 var (
 	leakClients    = flag.Int("leak.clients", 10, "leak oracle: clients")
 	leakBackends   = flag.Int("leak.backends", 3, "leak oracle: max_connections of the bucket they share")
-	leakSteps      = flag.Int("leak.steps", 250, "leak oracle: steps of each client's program")
+	leakSteps      = flag.Int("leak.steps", 150, "leak oracle: steps of each client's program")
 	leakStatements = flag.Int64("leak.statements", 0, "leak oracle: go on until so many answers are compared (0: leak.steps)")
 	leakSeed       = flag.Uint64("leak.seed", 4, "leak oracle: seed of the programs and faults")
-	leakFaults     = flag.Duration("leak.faults", 0, "leak oracle: mean time between two faults of the server (0: none, but for the test of faults)")
+	leakFaults     = flag.Int64("leak.faults", 0, "leak oracle: a fault of the server each so many answers, on average (0: none, but for the test of faults)")
 	leakSkip       = flag.String("leak.skip", "", "leak oracle: names of steps to leave out, with commas between")
 	leakServer     = flag.String("leak.server", "", "leak oracle: host:port of a server to pool, in place of the sandbox")
 	leakTwin       = flag.String("leak.twin", "", "leak oracle: host:port of its twin, where each client also runs alone")
@@ -36,7 +36,7 @@ type leakRun struct {
 	clients, backends, steps int
 	statements               int64
 	seed                     uint64
-	faults                   time.Duration // mean time between two, 0 none
+	faults                   int64 // one each so many answers, on average; 0 none
 
 	users  []leakUser
 	ops    []leakOp
@@ -69,7 +69,7 @@ func TestLeakOracleWithFaults(t *testing.T) {
 	if *leakServer != "" {
 		t.Skip("the faults are the sandbox's")
 	}
-	x := leakRun{clients: 10, backends: 3, steps: 120, seed: *leakSeed, faults: 15 * time.Millisecond}
+	x := leakRun{clients: 10, backends: 3, steps: 100, seed: *leakSeed, faults: 20}
 	x.run(t)
 	if x.struck.Load() == 0 {
 		t.Error("no client met a fault")
@@ -121,12 +121,16 @@ func (x *leakRun) start(t *testing.T) {
 	} else {
 		x.external(t, &b)
 	}
-	connect := 2 * time.Second
+	connect := leakPatience
+	if x.faults > 0 {
+		connect = 2 * time.Second // logins stall
+	}
 	b.ConnectionTimeout = &connect
 	c := testConfig(b)
 	c.Proxy.Pooling = configs.PoolingTransaction
 	c.Pool.IdentityHold, c.Pool.CleanTimeout = 30*time.Second, 2*time.Second
 	c.Proxy.QueueTimeout = leakPatience
+	c.BackendTLS.Mode = configs.BackendTLSOff
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}

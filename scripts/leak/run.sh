@@ -13,7 +13,7 @@ statements=${STATEMENTS:-1000000}
 seed=${SEED:-1}
 clients=${CLIENTS:-200}
 backends=${BACKENDS:-8}
-faults=${FAULTS:-100ms} # mean time between two
+faults=${FAULTS:-100} # one each so many answers
 bin=bin/sluice-leak.test
 "$go" test -trimpath -c -o "$bin" ./cmd/node
 ulimit -Sn "$(ulimit -Hn)"
