@@ -3,6 +3,7 @@ package session
 import (
 	"testing"
 
+	"sluice/actors/backend"
 	"sluice/tds"
 )
 
@@ -66,4 +67,14 @@ func TestSharedBackendDiesAsRequestComes(t *testing.T) {
 	}
 	n.gone()
 	n.gauges(0, 0, 0)
+}
+
+// TDS 7.1 has no ENVCHANGE for transactions, whatever the server is.
+func TestAnnouncing(t *testing.T) {
+	for v, want := range map[tds.Version]bool{tds.V71: false, tds.V72: true, tds.V73B: true} {
+		a := backend.Answer{Ack: tds.LoginAck{Version: v, ProgName: "Microsoft SQL Server", ProgVersion: [4]byte{16}}}
+		if got := announces(&a); got != want {
+			t.Errorf("%v: %v", v, got)
+		}
+	}
 }

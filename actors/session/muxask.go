@@ -12,7 +12,8 @@ import (
 )
 
 // Announcing says how a server is taken that might not announce transactions
-// (ENVCHANGE 8 to 10) that T-SQL begins, as Babelfish does not.
+// (ENVCHANGE 8 to 10) that T-SQL begins, as Babelfish does not, and no server
+// to clients of TDS 7.1.
 type Announcing uint8
 
 const (
@@ -29,6 +30,9 @@ const (
 func announces(a *backend.Answer) bool {
 	recovers := slices.ContainsFunc(a.Features, func(f tds.Feature) bool { return f.ID == tds.FeatureSessionRecovery })
 	v, err := a.Ack.Version.Normalize()
+	if err == nil && !v.AtLeast(tds.V72) {
+		return false // no such ENVCHANGE before TDS 7.2
+	}
 	old := err != nil || !v.AtLeast(tds.V74) || a.Ack.ProgVersion[0] < sqlServer2014
 	return strings.HasPrefix(a.Ack.ProgName, "Microsoft SQL Server") && (recovers || old)
 }
@@ -65,7 +69,7 @@ func (p *port) doubt(r *muxRequest, e *event) (q question) {
 	if e.unsure || r.lost || x.core.left || x.core.tran != 0 {
 		return 0
 	}
-	if x.tranDoubtful(r, e.quiet) {
+	if x.tranDoubtful(r, e.quiet) || r.typ == tds.PacketTransMgr && !p.tokens.AtLeast(tds.V72) {
 		q |= askTranCount
 	}
 	if !x.unheard && !x.reads && x.state.Readable() && !p.draining {
