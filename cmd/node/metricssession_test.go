@@ -99,7 +99,9 @@ func movesOfLeaving(t *testing.T, s *sandbox.Server, m movements) {
 	}, moves{"proxy_sessions state=busy": "=1"})
 	m.expect("its client leaves", func() {
 		_ = socket.Close()
-		_ = <-failed
+		if err := <-failed; err == nil {
+			t.Error("its request succeeded")
+		}
 	}, moves{
 		"proxy_cancels_total by=proxy": "+1", "proxy_connections_total status=released": "+1", "proxy_connections_idle": "+1",
 		"proxy_backend_cleans_total kind=clean result=ok": "+1", "proxy_sessions state=busy": "=0",
@@ -201,7 +203,9 @@ func movesOfTheQueue(t *testing.T, seen *account) {
 		waiter := ping(ctx)
 		eventually(t, "it waits", func() bool { v, _ := metric(t, n, `proxy_queue_length{bucket_id="bucket-001"}`); return v == 1 })
 		leave()
-		_ = <-waiter
+		if err := <-waiter; err == nil {
+			t.Error("it was served")
+		}
 	}, moves{"proxy_connections_total status=cancelled": "+1"})
 	m.expect("one waits and is served", func() {
 		waiter := ping(t.Context())
