@@ -36,8 +36,9 @@ type Chart struct {
 
 // Size of a chart, and of the room around its lines.
 const (
-	width, height            = 760, 260
-	left, right, top, bottom = 64, 12, 34, 52
+	width, height            = 760, 280
+	left, right, top, bottom = 64, 12, 56, 52
+	markRows, rowHeight      = 3, 11 // of the texts of marks, which take turns
 )
 
 // colours of the lines, in order; they repeat.
@@ -63,8 +64,9 @@ func (c Chart) SVG() string {
 		text(&b, x(v), height-bottom+16, "middle", "#444444", number(v)+" s")
 	}
 	for i, m := range c.Marks {
-		line(&b, x(m.X), top-8, x(m.X), height-bottom, "#999999", "3 3")
-		text(&b, x(m.X)+3, float64(top-10+11*(i%2)), "start", "#666666", m.Text)
+		y := float64(28 + rowHeight*(i%markRows))
+		line(&b, x(m.X), y-8, x(m.X), height-bottom, "#999999", "3 3")
+		text(&b, x(m.X)+3, y, "start", "#666666", m.Text)
 	}
 	if c.Limit > 0 {
 		line(&b, left, y(c.Limit), width-right, y(c.Limit), "#c01515", "6 3")

@@ -2,7 +2,7 @@
 # Runs the scenarios; see README.md.
 #
 #   run.sh all --short          all nine in their short form, with a report in docs/results
-#   run.sh all                  the same in full, for about an hour
+#   run.sh all                  the same in full, for three quarters of an hour
 #   run.sh baseline redis       some of them
 #   run.sh all --short --break  with the condition of each broken on purpose: each must fail
 set -euo pipefail

@@ -59,7 +59,7 @@ func runScaleOut(ctx context.Context, t *trial) error {
 // leave takes a node out as an operator does: first the balancer sends it no
 // more clients, and when those it had have gone it is terminated.
 func (t *trial) leave(ctx context.Context, n *rig.Node) error {
-	t.mark("%s gets no new clients", n.Name)
+	t.mark("%s drains", n.Name)
 	if err := t.cluster.Balance.Drain(n); err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (t *trial) leave(ctx context.Context, n *rig.Node) error {
 	if !rig.Eventually(ctx, within, gone) {
 		return fmt.Errorf("%s: clients of it do not leave", n.Name)
 	}
-	t.mark("%s is terminated", n.Name)
+	t.mark("%s ends", n.Name)
 	return n.End(syscall.SIGTERM, false)
 }
 
