@@ -89,13 +89,13 @@ func (s *echoServer) close() {
 }
 
 func (s *echoServer) serve(c net.Conn) error {
-	c, err := s.greet(c)
+	c, database, err := s.greet(c)
 	if err != nil {
 		return err
 	}
 	r := newPacketReader(c, packetSize)
 	var answer []byte
-	var handles echoHandles
+	handles := echoHandles{database: database}
 	one := tds.AppendMessage(nil, tds.PacketReply, 0, 51, packetSize, appendOne(nil, tds.Done{}))
 	ask := order{}
 	for first := true; ; {
@@ -112,7 +112,7 @@ func (s *echoServer) serve(c net.Conn) error {
 		if first {
 			answer, ask = answer[:0], order{}
 			if h.Status&tds.StatusReset != 0 {
-				answer, handles = tds.EnvChange{Type: tds.EnvResetConnection}.Append(answer), echoHandles{}
+				answer, handles = tds.EnvChange{Type: tds.EnvResetConnection}.Append(answer), echoHandles{database: database}
 			}
 			if answer, ask, err = handles.answer(answer, h.Type, p[tds.HeaderSize:]); err != nil {
 				return err
@@ -136,50 +136,53 @@ func (s *echoServer) serve(c net.Conn) error {
 }
 
 // greet takes a client to the end of its login.
-func (s *echoServer) greet(c net.Conn) (net.Conn, error) {
+func (s *echoServer) greet(c net.Conn) (_ net.Conn, database string, err error) {
 	m, err := tds.ReadMessage(c, nil, tds.MaxPreLogin)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	ask, err := tds.DecodePreLogin(m.Payload)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	answer := tds.PreLogin{Version: tds.ProductVersion{Major: 16}, Instance: []byte{0}, FromServer: true}
 	answer.Set(tds.OptVersion, tds.OptEncryption, tds.OptInstance, tds.OptThreadID, tds.OptMARS)
 	answer.Encryption, _ = tds.AnswerEncryption(ask.Encryption, true, false)
 	if _, err := c.Write(tds.AppendMessage(nil, tds.PacketReply, 0, 0, packetSize, answer.Append(nil))); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if answer.Encryption != tds.EncryptNotSupported {
 		shim := tds.NewServerHandshakeConn(c, handshakeBudget)
 		sec := tls.Server(shim, s.tls)
 		if err := sec.Handshake(); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		if err := shim.Finish(); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		c = sec
 	}
 	if m, err = tds.ReadMessage(c, nil, tds.MaxLogin7); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	l, err := tds.DecodeLogin7(m.Payload)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	time.Sleep(s.delay)
-	_, err = c.Write(loginAnswer(l.Database))
-	return c, err
+	_, err = c.Write(loginAnswer(l))
+	return c, l.Database, err
 }
 
-func loginAnswer(database string) []byte {
-	b := tds.EnvChange{Type: tds.EnvDatabase, New: database, Old: "master"}.Append(nil)
+func loginAnswer(l tds.Login7) []byte {
+	b := tds.EnvChange{Type: tds.EnvDatabase, New: l.Database, Old: "master"}.Append(nil)
 	b = tds.EnvChange{Type: tds.EnvLanguage, New: "us_english"}.Append(b)
 	b = tds.LoginAck{Interface: 1, Version: protocol, ProgName: "Microsoft SQL Server", ProgVersion: [4]byte{16}}.Append(b)
 	size := strconv.Itoa(packetSize)
 	b = tds.EnvChange{Type: tds.EnvPacketSize, New: size, Old: size}.Append(b)
+	if _, asked := l.Feature(tds.FeatureSessionRecovery); asked { // as servers from 2014 on
+		b = tds.FeatureExtAck{Features: []tds.Feature{{ID: tds.FeatureSessionRecovery}}}.Append(b)
+	}
 	return tds.AppendMessage(nil, tds.PacketReply, 0, 51, packetSize, tds.Done{}.Append(b, protocol))
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"sluice/tds"
 )
@@ -11,8 +12,9 @@ import (
 // prepared statements it has given out since the last reset. As with SQL
 // Server, they are numbered from 1 on each connection.
 type echoHandles struct {
-	last int32
-	open map[int32]bool
+	database string
+	last     int32
+	open     map[int32]bool
 }
 
 // answer appends the answer to a request of which payload is the first packet.
@@ -22,10 +24,35 @@ func (e *echoHandles) answer(dst []byte, typ tds.PacketType, payload []byte) ([]
 		dst, err := e.calls(dst, payload)
 		return dst, order{}, err
 	case tds.PacketSQLBatch:
-		o, err := orderOf(payload)
+		b, err := tds.DecodeSQLBatch(payload, protocol)
+		if err != nil {
+			return nil, order{}, err
+		}
+		if dst, ok := e.question(dst, b.Text); ok {
+			return dst, order{}, nil
+		}
+		o, err := orderOf(b.Text)
 		return appendOne(dst, tds.Done{}), o, err
 	}
 	return appendOne(dst, tds.Done{}), order{}, nil
+}
+
+// question answers what a node may ask of a session: whether a transaction is
+// open, which none ever is, and its settings. A made-up row would be believed.
+func (e *echoHandles) question(dst []byte, text string) (answer []byte, ok bool) {
+	switch {
+	case text == "SELECT @@TRANCOUNT":
+		dst = tds.AppendColMetadata(dst, []tds.Column{{Type: tds.TypeInfo{ID: tds.TypeInt4, Size: 4}}}, protocol)
+		dst = append(dst, byte(tds.TokenRow), 0, 0, 0, 0)
+	case strings.HasPrefix(text, "SELECT CONCAT(@@OPTIONS, "):
+		value := "5432|2147483647|-1|7|mdy|2|us_english|" + e.database
+		dst = tds.AppendColMetadata(dst, []tds.Column{{Type: tds.TypeInfo{ID: tds.TypeNVarChar, Size: 8000}}}, protocol)
+		u := tds.AppendUTF16(nil, value)
+		dst = append(binary.LittleEndian.AppendUint16(append(dst, byte(tds.TokenRow)), uint16(len(u))), u...)
+	default:
+		return dst, false
+	}
+	return tds.Done{Status: tds.DoneCount, Count: 1}.Append(dst, protocol), true
 }
 
 // appendOne appends a result of one row; done says how it ends.

@@ -46,14 +46,9 @@ func (o order) text() string {
 
 func (o order) batch() []byte { return batch(o.text()) }
 
-// orderOf reads the order in a batch; one without gets the zero order.
-func orderOf(payload []byte) (order, error) {
-	o := order{}
-	b, err := tds.DecodeSQLBatch(payload, protocol)
-	if err != nil {
-		return o, err
-	}
-	rest, ok := strings.CutPrefix(b.Text, orderPrefix)
+// orderOf reads the order in the text of a batch; one without gets the zero order.
+func orderOf(text string) (o order, err error) {
+	rest, ok := strings.CutPrefix(text, orderPrefix)
 	if !ok {
 		return o, nil
 	}

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"sluice/tds"
 )
 
 // An order arrives as it was given, and is a plain statement to all others.
@@ -18,7 +20,7 @@ func TestOrders(t *testing.T) {
 	for _, o := range []order{
 		{}, {takes: 10 * time.Millisecond}, {rows: 7, cells: cellsNarrow}, {takes: time.Second, rows: 1, cells: cellsWide},
 	} {
-		got, err := orderOf(o.batch()[8:])
+		got, err := orderOf(o.text())
 		if err != nil || got != o {
 			t.Errorf("%+v became %+v, %v", o, got, err)
 		}
@@ -26,7 +28,7 @@ func TestOrders(t *testing.T) {
 			t.Errorf("%q is more than a statement with a comment", o.text())
 		}
 	}
-	if _, err := orderOf(batch(orderPrefix + " flies=1")[8:]); err == nil {
+	if _, err := orderOf(orderPrefix + " flies=1"); err == nil {
 		t.Error("an order that is not known is taken")
 	}
 }
@@ -251,5 +253,23 @@ func TestRunCommands(t *testing.T) {
 		if err := commands()[name](ctx, []string{"--sluice", ""}); err == nil {
 			t.Error(fmt.Errorf("%s ran without a node", name))
 		}
+	}
+}
+
+// What a node asks of a session gets the truth: a row that is made up would
+// look like an open transaction.
+func TestEchoAnswersQuestions(t *testing.T) {
+	e := echoHandles{database: "app1"}
+	for text, want := range map[string]string{
+		"SELECT @@TRANCOUNT": "\xd1\x00\x00\x00\x00",
+		"SELECT CONCAT(@@OPTIONS, '|') FROM sys.dm_exec_sessions": string(tds.AppendUTF16(nil, "|us_english|app1")),
+	} {
+		answer, ok := e.question(nil, text)
+		if !ok || !bytes.Contains(answer, []byte(want)) {
+			t.Errorf("%s: %x", text, answer)
+		}
+	}
+	if _, ok := e.question(nil, "SELECT 1"); ok {
+		t.Error("an ordinary statement is taken for a question")
 	}
 }
