@@ -142,7 +142,7 @@ func (p *port) messageEnd(start time.Time) (done, again bool) {
 		p.end(how, nil)
 		return true, false
 	}
-	handOver := p.watching
+	handOver, dead := p.watching, p.dead
 	p.watching, p.awaiting = false, false
 	leave := p.draining && !p.inTx.Load() || p.unsure
 	if leave {
@@ -153,15 +153,17 @@ func (p *port) messageEnd(start time.Time) (done, again bool) {
 	}
 	p.mu.Unlock()
 	p.bucket.Metrics.QuerySeconds.Update(time.Since(start).Seconds())
-	if leave {
-		how := bucket.Used
-		if p.unsure {
-			how = bucket.Broken
-		}
-		p.end(how, nil)
-		return true, false
+	switch {
+	case dead:
+		e := p.loss(nil)
+		p.countError(e.Cause.String())
+		p.end(bucket.Broken, e)
+	case leave && p.unsure:
+		p.end(bucket.Broken, nil)
+	case leave:
+		p.end(bucket.Used, nil)
 	}
-	return true, !handOver
+	return true, !handOver && !leave
 }
 
 // stopWriting is called when a write to the client failed. It makes the rest
