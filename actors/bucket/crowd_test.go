@@ -79,8 +79,9 @@ func TestCrowdWaits(t *testing.T) {
 				req := request(0, "ann", "db", "p")
 				req.Key.Shared = true
 				req.Login.Version = tds.V74
-				r.governor.state.vault.enter(req) // nobody else does
-				run(5)                            // opens the connections
+				synctest.Wait() // nobody uses the vault yet
+				r.governor.state.vault.enter(req)
+				run(5) // opens the connections
 				took = nil
 				run(each)
 				slices.Sort(took)
