@@ -17,7 +17,7 @@ import (
 // the median.
 func TestCrowdWaits(t *testing.T) {
 	const (
-		clients, limit, each = 300, 50, 60
+		clients, limit, each = 300, 50, 30
 		most                 = 5
 	)
 	for _, load := range []struct {
