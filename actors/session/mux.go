@@ -330,7 +330,7 @@ func (m *mux) died() deed {
 	switch {
 	case m.stage != atRest || !m.held:
 		return deed{}
-	case m.free():
+	case m.free() && !m.linger: // what the next request may ask for is gone
 		return m.back(bucket.Broken, actNone)
 	}
 	return m.end(bucket.Broken, actCut)
