@@ -38,6 +38,7 @@ type leakRun struct {
 	seed                     uint64
 	faults                   int64 // one each so many answers, on average; 0 none
 
+	tag    string // ends the names of tables
 	users  []leakUser
 	ops    []leakOp
 	addr   string          // of the node

@@ -2,8 +2,10 @@ package main
 
 import (
 	"net"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/configs"
 	"sluice/tds"
@@ -15,6 +17,7 @@ func (x *leakRun) external(t *testing.T, b *configs.Bucket) {
 	user, password, _ := strings.Cut(*leakLogin, ":")
 	x.users = []leakUser{{user, password}}
 	x.alone = []string{*leakTwin}
+	x.tag = "_" + strconv.FormatInt(time.Now().Unix(), 36) // tables of earlier runs are still there
 	a, err := net.ResolveTCPAddr("tcp", *leakServer)
 	if err != nil {
 		t.Fatal(err)

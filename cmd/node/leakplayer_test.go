@@ -151,8 +151,9 @@ func (p *player) furnish(old int) error {
 }
 
 func (p *player) named(kind string, life int) string {
-	return fmt.Sprintf("%s%d_%d", kind, p.who, life)
+	return fmt.Sprintf("%s%d_%d%s", kind, p.who, life, p.run.tag)
 }
+
 func (p *player) table() string { return p.named("t", p.life) }
 
 // connect opens both connections anew.
