@@ -37,7 +37,7 @@ func (c *conn) abort() {
 
 // reset closes the connection with RST instead of FIN.
 func (c *conn) reset() {
-	if t, ok := c.raw.(*net.TCPConn); ok {
+	if t, ok := c.raw.(interface{ SetLinger(sec int) error }); ok {
 		_ = t.SetLinger(0)
 	}
 	c.abort()

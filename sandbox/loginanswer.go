@@ -3,7 +3,6 @@ package sandbox
 import (
 	"fmt"
 	"io"
-	"net"
 	"strconv"
 	"time"
 
@@ -39,7 +38,7 @@ func (a *loginAnswer) finish(tokens []byte) error {
 	// Closing with unread input would reset the connection, and the client
 	// might lose the answer: give it a moment to close its end first.
 	_ = c.raw.SetReadDeadline(time.Now().Add(lingerTime))
-	if t, ok := c.raw.(*net.TCPConn); ok {
+	if t, ok := c.raw.(interface{ CloseWrite() error }); ok {
 		_ = t.CloseWrite()
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(c.raw, 1<<20))

@@ -105,6 +105,8 @@ type Options struct {
 
 	// KeepEvents is the number of latest events that Events returns; 0 keeps none.
 	KeepEvents int
+	// Link, if not nil, is what every connection goes over.
+	Link *Link
 	// Engine replaces the T-SQL engine. The server closes it.
 	Engine Engine
 	Logger *slog.Logger

@@ -23,6 +23,7 @@ const (
 	failedBusy                       // refused because there is no capacity: as documented
 	failedSQL                        // a documented error that comes with faults
 	failedNetwork                    // refused, closed or without an answer in time
+	failedKilled                     // the server's own word that the session was killed
 )
 
 // failure is a session that failed.
@@ -59,12 +60,27 @@ func classify(err error) (failureKind, string) {
 	return failedOdd, err.Error()
 }
 
+// isOthersTable tells that a client found a temporary table where it has made none.
+func isOthersTable(err error) bool {
+	var e mssql.Error
+	return errors.As(err, &e) && e.Number == objectExists
+}
+
 func isTimeout(err error) bool {
 	var t interface{ Timeout() bool }
 	return errors.As(err, &t) && t.Timeout()
 }
 
+// Numbers of SQL Server.
+const (
+	sessionKilled = 596
+	objectExists  = 2714
+)
+
 func classifyNumber(e mssql.Error) (failureKind, string) {
+	if e.Number == sessionKilled {
+		return failedKilled, fmt.Sprintf("%d of the server", e.Number)
+	}
 	for _, c := range refusal.All() {
 		if int32(c) != e.Number {
 			continue
@@ -86,25 +102,38 @@ func classifyNumber(e mssql.Error) (failureKind, string) {
 // beside the time that a fleet takes to see a node dead.
 const excuseTime = 4 * time.Second
 
-// excused tells whether a fault explains a failure: a lost connection needs one
-// of the node it went through, or one that makes nodes give up their
-// connections; an error of the documented ones any at all.
-func excused(f failure, done []Mark, hold time.Duration) bool {
-	if f.kind == failedBusy {
-		return true
+// unexplained is what explain returns if nothing does.
+const unexplained = ""
+
+// explain names what explains a failure: the latest fault that can have led to
+// it. A lost connection needs one of the node it went through, or one that makes
+// nodes give up their connections; the server's word that a session was killed
+// needs that; an error of the documented ones any fault at all.
+func explain(f failure, done []Mark, hold time.Duration) string {
+	switch f.kind {
+	case failedBusy:
+		return "no capacity"
+	case failedOdd:
+		return unexplained
 	}
-	if f.kind == failedOdd {
-		return false
-	}
+	why := unexplained
 	for _, m := range done {
 		after := m.To.IsZero() || f.at.Before(m.To.Add(hold+excuseTime))
 		if m.Step.Fault.quiet() || f.at.Before(m.From) || !after {
 			continue
 		}
-		ofNode := faults[m.Step.Fault].target == targetNode
-		if f.kind == failedSQL || f.node == 0 || !ofNode || m.Step.Node == f.node || m.Step.Fault.cuts() {
-			return true
+		ok := false
+		switch f.kind {
+		case failedKilled:
+			ok = m.Step.Fault == BackendKill || m.Step.Fault == ServerAway
+		case failedSQL:
+			ok = true
+		default:
+			ok = f.node == 0 || !m.Step.Fault.ofNode() || m.Step.Node == f.node || m.Step.Fault.cuts()
+		}
+		if ok {
+			why = string(m.Step.Fault)
 		}
 	}
-	return false
+	return why
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 
 	mssql "github.com/microsoft/go-mssqldb"
@@ -52,7 +53,7 @@ func (o oneTry) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 // maxClients is the number of rows in the clients' table of a bucket.
-const maxClients = maxLimit * 4
+const maxClients = maxLimit * 6
 
 // prepareTable makes the table in which each client has its row.
 func prepareTable(ctx context.Context, addr, db string) error {
@@ -61,8 +62,8 @@ func prepareTable(ctx context.Context, addr, db string) error {
 		return err
 	}
 	defer h.Close() //nolint:errcheck // nothing is pending
-	const text = `CREATE TABLE mine (id INT PRIMARY KEY, v BIGINT NOT NULL);
-DECLARE @i INT = 0; BEGIN TRAN; WHILE @i < @p1 BEGIN INSERT INTO mine VALUES (@i, 0); SET @i = @i + 1; END; COMMIT`
+	const text = `CREATE TABLE mine (id INT PRIMARY KEY, v BIGINT NOT NULL, w BIGINT NOT NULL);
+DECLARE @i INT = 0; BEGIN TRAN; WHILE @i < @p1 BEGIN INSERT INTO mine VALUES (@i, 0, 0); SET @i = @i + 1; END; COMMIT`
 	_, err = h.ExecContext(ctx, text, maxClients)
 	return err
 }
@@ -77,6 +78,7 @@ type client struct {
 	// values are those that the row may have: more than one if an answer to a
 	// write was lost.
 	values []int64
+	handle int32 // of the session's prepared statement; 0: not prepared
 }
 
 // session connects to a node, works and closes. It returns the time until the
@@ -90,20 +92,25 @@ func (c *client) session(ctx context.Context, h *sql.DB, node int) (waited time.
 		return 0, fmt.Errorf("login: %w", err)
 	}
 	waited = time.Since(start)
+	defer conn.Close() //nolint:errcheck // the server may have closed it
+	c.handle = 0
+	if c.load.pooling == poolTransaction {
+		return waited, c.rounds(ctx, conn, node)
+	}
 	c.load.hold(c.bucket, node, 1)
-	defer func() {
-		// Counted out before the close: the slot may be someone else's before
-		// this goroutine runs again.
-		c.load.hold(c.bucket, node, -1)
-		_ = conn.Close() // the server may have closed it
-	}()
-	for _, do := range []func(context.Context, *sql.Conn) error{c.echo, c.write, c.transaction, c.linger} {
+	// Counted out before the close: the slot may be someone else's before this
+	// goroutine runs again.
+	defer c.load.hold(c.bucket, node, -1)
+	for _, do := range []work{c.echo, c.write, c.prepared, c.transaction, c.linger} {
 		if err := do(ctx, conn); err != nil {
 			return waited, err
 		}
 	}
 	return waited, nil
 }
+
+// work is one thing that a client does in its session.
+type work func(context.Context, *sql.Conn) error
 
 // echo wants back what it sends.
 func (c *client) echo(ctx context.Context, conn *sql.Conn) error {
@@ -119,13 +126,26 @@ func (c *client) echo(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-// write changes the client's row and reads it back.
+// Texts that change the client's row. Both columns change, or neither does.
+const (
+	writeText = "BEGIN TRAN; UPDATE mine SET v = @p1 WHERE id = @p2; UPDATE mine SET w = @p1 WHERE id = @p2; "
+	keepText  = writeText + "COMMIT"
+	undoText  = writeText + "ROLLBACK"
+)
+
+// write changes the client's row, or takes the change back, and reads the row.
 func (c *client) write(ctx context.Context, conn *sql.Conn) error {
 	if err := c.read(ctx, conn); err != nil {
 		return err
 	}
 	v := c.rng.Int64()
-	if _, err := conn.ExecContext(ctx, "UPDATE mine SET v = @p1 WHERE id = @p2", v, c.row); err != nil {
+	if c.rng.IntN(5) == 0 {
+		if _, err := conn.ExecContext(ctx, undoText, v, c.row); err != nil {
+			return fmt.Errorf("update and rollback: %w", err)
+		}
+		return c.read(ctx, conn)
+	}
+	if _, err := conn.ExecContext(ctx, keepText, v, c.row); err != nil {
 		c.values = append(c.values, v) // it may be written, now or a little later
 		return fmt.Errorf("update: %w", err)
 	}
@@ -134,16 +154,21 @@ func (c *client) write(ctx context.Context, conn *sql.Conn) error {
 }
 
 func (c *client) read(ctx context.Context, conn *sql.Conn) error {
-	var got int64
-	if err := conn.QueryRowContext(ctx, "SELECT v FROM mine WHERE id = @p1", c.row).Scan(&got); err != nil {
+	return c.check(conn.QueryRowContext(ctx, "SELECT v, w FROM mine WHERE id = @p1", c.row))
+}
+
+// check compares the client's row with what it has written.
+func (c *client) check(row *sql.Row) error {
+	var v, w int64
+	switch err := row.Scan(&v, &w); {
+	case err != nil:
 		return fmt.Errorf("read: %w", err)
+	case v != w:
+		return fmt.Errorf("%w: row %d has %d and %d: half of a transaction", errWrongAnswer, c.row, v, w)
+	case !slices.Contains(c.values, v):
+		return fmt.Errorf("%w: row %d has %d, written was one of %v", errWrongAnswer, c.row, v, c.values)
 	}
-	for _, v := range c.values {
-		if v == got {
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: row %d has %d, written was one of %v", errWrongAnswer, c.row, got, c.values)
+	return nil
 }
 
 // transaction works on a table of the session, which must not be there from
@@ -162,12 +187,12 @@ func (c *client) transaction(ctx context.Context, conn *sql.Conn) error {
 	if _, err := tx.ExecContext(ctx, fmt.Sprintf("CREATE TABLE #own (v BIGINT); INSERT INTO #own VALUES (%d)", v)); err != nil {
 		return fmt.Errorf("transaction: %w", err)
 	}
-	return c.finish(ctx, conn, tx, v)
+	return c.finish(ctx, tx, v)
 }
 
 // finish reads the transaction's value and commits, or leaves both to the
 // reset of the connection.
-func (c *client) finish(ctx context.Context, conn *sql.Conn, tx *sql.Tx, v int64) error {
+func (c *client) finish(ctx context.Context, tx *sql.Tx, v int64) error {
 	var got int64
 	if err := tx.QueryRowContext(ctx, "SELECT v FROM #own").Scan(&got); err != nil {
 		return fmt.Errorf("transaction: %w", err)
@@ -185,7 +210,15 @@ func (c *client) finish(ctx context.Context, conn *sql.Conn, tx *sql.Tx, v int64
 }
 
 // linger keeps the connection busy for a while.
-func (c *client) linger(ctx context.Context, conn *sql.Conn) error {
+func (c *client) linger(ctx context.Context, conn *sql.Conn) error { return c.stay(ctx, conn) }
+
+// executor is a connection or a transaction.
+type executor interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// stay lets the server wait, or the client.
+func (c *client) stay(ctx context.Context, on executor) error {
 	ms := c.rng.IntN(c.load.lingerMax + 1)
 	if c.rng.IntN(2) == 0 {
 		// Idle at the client instead.
@@ -194,7 +227,7 @@ func (c *client) linger(ctx context.Context, conn *sql.Conn) error {
 		}
 		return nil
 	}
-	if _, err := conn.ExecContext(ctx, fmt.Sprintf("WAITFOR DELAY '00:00:00.%03d'", ms)); err != nil {
+	if _, err := on.ExecContext(ctx, fmt.Sprintf("WAITFOR DELAY '00:00:00.%03d'", ms)); err != nil {
 		return fmt.Errorf("waitfor: %w", err)
 	}
 	return nil

@@ -20,7 +20,7 @@ const (
 	CutRedis    Fault = "cut-redis"     // a node and Redis do not hear each other
 	CutGossip   Fault = "cut-gossip"    // a node and the other nodes do not hear each other
 	CutBoth     Fault = "cut-both"      // both of these
-	Slow        Fault = "slow"          // every packet that a node sends is late
+	Slow        Fault = "slow"          // every packet that a node sends is late (needs netem)
 	RedisKill   Fault = "redis-kill"    // SIGKILL; comes back empty
 	RedisBack   Fault = "redis-restart" // saved and killed; comes back with what it had
 	RedisOld    Fault = "redis-old"     // SIGKILL; comes back as it was at the last redis-save
@@ -29,6 +29,10 @@ const (
 	RedisPause  Fault = "redis-pause"   // SIGSTOP
 	RedisHang   Fault = "redis-hang"    // CLIENT PAUSE ALL
 	RedisAway   Fault = "redis-away"    // SIGKILL for the rest of the schedule
+	SlowRedis   Fault = "slow-redis"    // what a node and Redis say to each other is late
+	SlowServer  Fault = "slow-server"   // what a bucket's server and the nodes say to each other is late
+	BackendKill Fault = "backend-kill"  // a bucket's server kills sessions
+	ServerAway  Fault = "server-away"   // a bucket's server kills all sessions and resets who connects
 	LoadUniform Fault = "load-uniform"  // no fault: clients choose any node
 	LoadOn      Fault = "load-on"       // no fault: clients choose this node
 )
@@ -40,6 +44,9 @@ const (
 	targetNode target = iota
 	targetRedis
 	targetLoad
+	targetRedisLink // of a node
+	targetServer    // of a bucket
+	targetServerLink
 )
 
 // traits say how a fault is used.
@@ -69,6 +76,10 @@ var faults = map[Fault]traits{
 	RedisPause:  {target: targetRedis, lasts: true, weight: 2},
 	RedisHang:   {target: targetRedis, lasts: true, weight: 2},
 	RedisAway:   {target: targetRedis, weight: 1},
+	SlowRedis:   {target: targetRedisLink, lasts: true, weight: 3},
+	SlowServer:  {target: targetServerLink, lasts: true, weight: 3},
+	BackendKill: {target: targetServer, weight: 3},
+	ServerAway:  {target: targetServer, lasts: true, weight: 2},
 	LoadUniform: {target: targetLoad},
 	LoadOn:      {target: targetLoad},
 }
@@ -77,7 +88,22 @@ var faults = map[Fault]traits{
 func (f Fault) quiet() bool { return f == RedisSave || f == LoadUniform || f == LoadOn }
 
 // namesNode tells that a step of this kind names a node.
-func (f Fault) namesNode() bool { return faults[f].target == targetNode || f == LoadOn }
+func (f Fault) namesNode() bool { return f.ofNode() || f == LoadOn }
+
+// ofNode tells that a fault strikes one node, and others by way of it only.
+func (f Fault) ofNode() bool {
+	t := faults[f].target
+	return t == targetNode || t == targetRedisLink
+}
+
+// ofServer tells that a fault is one of a bucket's server, which the step names.
+func (f Fault) ofServer() bool {
+	t := faults[f].target
+	return t == targetServer || t == targetServerLink
+}
+
+// slows tells that a fault makes a link late, by as much as the step says.
+func (f Fault) slows() bool { return f == SlowRedis || f == SlowServer }
 
 // cuts tells that a fault severs links, so that it can go one way.
 func (f Fault) cuts() bool { return f == CutRedis || f == CutGossip || f == CutBoth }

@@ -14,7 +14,11 @@ type Plan struct {
 	Duration              time.Duration
 	Hold                  time.Duration // limits.hold_time
 	Faults                []Fault
+	Pooling               string // session, transaction or mixed: each seed chooses
 }
+
+// poolMixed lets each schedule have either way of pooling.
+const poolMixed = "mixed"
 
 // Generate returns the schedule of a seed. It depends on nothing but its
 // arguments.
@@ -23,6 +27,10 @@ func Generate(seed uint64, p Plan) Schedule {
 		Plan: p, rng: rand.New(rand.NewPCG(seed, 0x51)),
 		busy: map[targetKey]time.Duration{},
 		out:  Schedule{Seed: seed, Nodes: p.Nodes, Limit: p.Limit, Buckets: p.Buckets, Duration: p.Duration},
+	}
+	// From a source of its own: the ways of pooling share their faults.
+	if g.out.Pooling = p.Pooling; p.Pooling == poolMixed {
+		g.out.Pooling = []string{poolSession, poolTransaction}[rand.New(rand.NewPCG(seed, 0x52)).IntN(2)]
 	}
 	g.out.Persistence = []string{rig.PersistNone, rig.PersistRDB, rig.PersistAOF}[g.rng.IntN(3)]
 	g.loads()
@@ -33,10 +41,10 @@ func Generate(seed uint64, p Plan) Schedule {
 	return g.out
 }
 
-// targetKey is a node, or Redis (no node).
+// targetKey is a node, a bucket's server, or Redis (neither).
 type targetKey struct {
-	target target
-	node   int
+	target       target
+	node, bucket int
 }
 
 type generator struct {
@@ -91,7 +99,6 @@ func (g *generator) add(at time.Duration) {
 		return
 	}
 	s := Step{At: at, Fault: g.pick()}
-	t := faults[s.Fault]
 	// Everything is drawn before it is known whether the step fits, so that one
 	// step more or less does not change those after it more than needed.
 	node, way, late := 1+g.rng.IntN(g.Nodes), g.rng.IntN(4), g.rng.IntN(2) == 0
@@ -99,8 +106,19 @@ func (g *generator) add(at time.Duration) {
 	switch {
 	case s.Fault == Join:
 		s.Node = g.Nodes + 1
-	case t.target == targetNode:
+	case s.Fault.ofNode():
 		s.Node = node
+	case s.Fault.ofServer():
+		s.Bucket = 1 + g.rng.IntN(g.Buckets)
+	}
+	switch {
+	case s.Fault == BackendKill && late:
+		s.Count = 1 + g.rng.IntN(g.Limit)
+	case s.Fault == SlowRedis:
+		// From hardly noticed to later than redis.read_timeout.
+		s.By = g.between(20*time.Millisecond, 400*time.Millisecond)
+	case s.Fault == SlowServer:
+		s.By = g.between(10*time.Millisecond, 120*time.Millisecond)
 	}
 	if s.Fault.cuts() {
 		s.Way = []string{waysBoth, waysBoth, wayOut, wayIn}[way]
@@ -132,7 +150,7 @@ func (g *generator) add(at time.Duration) {
 	g.out.Steps = append(g.out.Steps, s)
 }
 
-func keyOf(s Step) targetKey { return targetKey{faults[s.Fault].target, s.Node} }
+func keyOf(s Step) targetKey { return targetKey{faults[s.Fault].target, s.Node, s.Bucket} }
 
 func (g *generator) free(s Step) bool { return g.busy[keyOf(s)] <= s.At }
 
@@ -157,6 +175,10 @@ func (g *generator) length(f Fault) time.Duration {
 		return g.between(500*time.Millisecond, g.Hold*3/2)
 	case Slow:
 		return g.between(time.Second, 5*time.Second)
+	case SlowRedis, SlowServer:
+		return g.between(time.Second, g.Hold*3/2)
+	case ServerAway:
+		return g.between(500*time.Millisecond, 4*time.Second)
 	}
 	return 0
 }

@@ -46,6 +46,8 @@ func TestTolerated(t *testing.T) {
 		{"short, Redis away and a witness killed: one hears it still", []Mark{mark(RedisAway, 0, 2, 0), mark(Kill, 2, 5, 0), mark(Pause, 1, 10, 14)}, 0},
 		{"short, Redis away and both other witnesses killed", []Mark{mark(RedisAway, 0, 2, 0), mark(Kill, 2, 5, 0), mark(Kill, 3, 5, 0), mark(Pause, 1, 10, 14)}, 1},
 		{"a witness that has just come back does not count", []Mark{mark(RedisAway, 0, 2, 0), mark(Kill, 2, 5, 6), mark(Kill, 3, 5, 6), mark(Pause, 1, 10, 14)}, 1},
+		{"short, slow to Redis: the witnesses heard it", []Mark{mark(SlowRedis, 1, 2, 20), mark(Pause, 1, 10, 14)}, 0},
+		{"short, slow to Redis, cut from the others", []Mark{mark(SlowRedis, 1, 2, 20), mark(CutGossip, 1, 2, 20), mark(Pause, 1, 10, 14)}, 1},
 		{"the other's cut", []Mark{mark(CutBoth, 2, 2, 20), mark(Pause, 1, 10, 14)}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -145,6 +147,7 @@ func TestClassify(t *testing.T) {
 		{mssql.Error{Number: 50007}, failedSQL},
 		{mssql.Error{Number: 50000}, failedOdd},
 		{mssql.Error{Number: 208}, failedOdd},
+		{mssql.Error{Number: 596}, failedKilled},
 		{mssql.Error{Number: 50999}, failedOdd},
 		{fmt.Errorf("login: %w", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), failedNetwork},
 		{fmt.Errorf("read: %w", io.EOF), failedNetwork},
@@ -159,7 +162,7 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-func TestExcused(t *testing.T) {
+func TestExplain(t *testing.T) {
 	const hold = 6 * time.Second
 	for _, c := range []struct {
 		name string
@@ -176,10 +179,14 @@ func TestExcused(t *testing.T) {
 		{"through a balancer", failure{at: sec(5), kind: failedNetwork}, mark(Kill, 1, 5, 6), true},
 		{"fenced without Redis", failure{at: sec(9), node: 1, kind: failedNetwork}, mark(RedisAway, 0, 2, 0), true},
 		{"documented, another node's fault", failure{at: sec(5), node: 2, kind: failedSQL}, mark(Kill, 1, 5, 6), true},
+		{"killed by the server, as it was told to", failure{at: sec(5.1), node: 1, kind: failedKilled}, mark(BackendKill, 0, 5, 5), true},
+		{"killed by the server, for no reason", failure{at: sec(5.1), node: 1, kind: failedKilled}, mark(Kill, 1, 5, 6), false},
+		{"closed without a server", failure{at: sec(5.1), node: 1, kind: failedNetwork}, mark(ServerAway, 0, 5, 6), true},
+		{"slow to Redis, the other node", failure{at: sec(5.1), node: 2, kind: failedNetwork}, mark(SlowRedis, 1, 5, 6), false},
 		{"a change of the load is no fault", failure{at: sec(5), node: 1, kind: failedSQL}, mark(LoadOn, 1, 5, 6), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := excused(c.f, []Mark{c.mark}, hold); got != c.want {
+			if got := explain(c.f, []Mark{c.mark}, hold); (got != unexplained) != c.want {
 				t.Error(got)
 			}
 		})

@@ -16,6 +16,7 @@ import (
 // load is all clients of a run.
 type load struct {
 	cluster   *rig.Cluster
+	pooling   string
 	lingerMax int // longest time that a session keeps its connection busy, in ms
 	handles   map[[2]int]*sql.DB
 	hot       atomic.Int64 // node that all clients use; 0: any
@@ -40,8 +41,8 @@ type wait struct {
 // maxFailures bounds what is kept of a run in which everything fails.
 const maxFailures = 20000
 
-func newLoad(c *rig.Cluster, linger int) (*load, error) {
-	l := &load{cluster: c, lingerMax: linger, handles: map[[2]int]*sql.DB{}, refused: map[string]int{}, waits: map[int][]wait{}}
+func newLoad(c *rig.Cluster, pooling string, linger int) (*load, error) {
+	l := &load{cluster: c, pooling: pooling, lingerMax: linger, handles: map[[2]int]*sql.DB{}, refused: map[string]int{}, waits: map[int][]wait{}}
 	for b := range c.Servers {
 		l.held = append(l.held, make([]atomic.Int64, len(c.Nodes)+1))
 		for _, n := range c.Nodes {
@@ -104,6 +105,9 @@ func (l *load) run(ctx context.Context, c *client) {
 		}
 		// A session that has begun is not cut short by the end of the load.
 		waited, err := c.session(context.WithoutCancel(ctx), l.handles[[2]int{c.bucket, node}], node)
+		if errors.Is(err, errLeaves) {
+			err = nil
+		}
 		if err != nil {
 			think += 50 * time.Millisecond
 		}
@@ -168,7 +172,7 @@ func (l *load) note(node int, waited time.Duration, err error) {
 		l.ok++
 		return
 	}
-	if errors.Is(err, errWrongAnswer) {
+	if errors.Is(err, errWrongAnswer) || isOthersTable(err) {
 		l.wrong = append(l.wrong, failure{now, node, failedOdd, err.Error()})
 		return
 	}

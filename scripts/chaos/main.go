@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -122,7 +123,7 @@ func (o *Options) plans() ([]Schedule, error) {
 		all = append(all, scenarios()[name].schedule(name, o))
 	}
 	if len(all) == 0 {
-		p := Plan{Nodes: o.Nodes, Limit: o.Limit, Buckets: o.Buckets, Duration: o.Duration, Hold: o.Hold, Faults: o.Faults}
+		p := Plan{Nodes: o.Nodes, Limit: o.Limit, Buckets: o.Buckets, Duration: o.Duration, Hold: o.Hold, Faults: o.Faults, Pooling: cmp.Or(o.Pooling, poolMixed)}
 		for i := range o.Schedules {
 			all = append(all, Generate(o.Seed+uint64(i), p))
 		}
@@ -210,6 +211,9 @@ func (o *Options) again(s Schedule, file string) string {
 	words := []string{"scripts/chaos/run.sh"}
 	if s.Name != "" {
 		words = append(words, s.Name)
+		if s.Pooling != poolSession {
+			words = append(words, "--pooling="+s.Pooling)
+		}
 	} else {
 		words = append(words, "--schedule", file)
 	}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"sluice/sandbox"
 	"sluice/scripts/rig"
 )
 
@@ -70,6 +71,10 @@ func (n *nemesis) do(ctx context.Context, s Step) (undo func() error, err error)
 		return nothing, nil
 	case targetRedis:
 		return n.doRedis(ctx, s)
+	case targetServer, targetServerLink:
+		return n.doServer(s)
+	case targetRedisLink:
+		return slow(n.cluster.Nodes[s.Node-1].RedisLink(), s)
 	}
 	node := n.cluster.Nodes[s.Node-1]
 	startAgain := func() error { return node.Start() }
@@ -113,4 +118,43 @@ func (n *nemesis) doRedis(ctx context.Context, s Step) (undo func() error, err e
 		return start, r.Kill()
 	}
 	return nil, fmt.Errorf("%w: %v", errSchedule, s)
+}
+
+func (n *nemesis) doServer(s Step) (undo func() error, err error) {
+	srv := n.cluster.Servers[s.Bucket-1]
+	switch s.Fault {
+	case BackendKill:
+		killSome(srv, s.Count)
+		return nil, nil
+	case ServerAway:
+		srv.SetFault(sandbox.Fault{Kind: sandbox.RefuseConnect})
+		srv.KillAll()
+		return func() error { srv.ClearFaults(); return nil }, nil
+	case SlowServer:
+		return slow(srv.Link, s)
+	}
+	return nil, fmt.Errorf("%w: %v", errSchedule, s)
+}
+
+// killSome kills that many sessions, the lowest ids first; 0: all.
+func killSome(srv *rig.Server, count int) {
+	if count == 0 {
+		srv.KillAll()
+		return
+	}
+	const first, last = 51, 51 + 2*maxLimit // ids are given from the lowest free
+	for spid := first; spid <= last && count > 0; spid++ {
+		if srv.KillSession(spid) {
+			count--
+		}
+	}
+}
+
+// slowRate is what a slow link carries, in bytes per second, each way of each
+// connection.
+const slowRate = 256 << 10
+
+func slow(l *sandbox.Link, s Step) (undo func() error, err error) {
+	l.Set(sandbox.Shape{Delay: s.By, Jitter: s.By / 2, Rate: slowRate})
+	return func() error { l.Set(sandbox.Shape{}); return nil }, nil
 }

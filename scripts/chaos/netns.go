@@ -21,6 +21,7 @@ const (
 	prefixLen = "/24"
 	hubHost   = 1
 	redisHost = 2
+	relayHost = 3  // another address of the hub
 	nodeHost  = 10 // of node-0; node-1 has the next
 )
 
@@ -34,6 +35,7 @@ type namespaces struct{ prefix string }
 
 func (n namespaces) Hub() string       { return fmt.Sprint(subnet, hubHost) }
 func (n namespaces) Redis() string     { return fmt.Sprint(subnet, redisHost) }
+func (n namespaces) Relay() string     { return fmt.Sprint(subnet, relayHost) }
 func (n namespaces) Node(i int) string { return fmt.Sprint(subnet, nodeHost+i) }
 
 func (n namespaces) Ports() (rig.NodePorts, error) {
@@ -65,7 +67,7 @@ func (n namespaces) cut(s Step) (func() error, error) {
 	}
 	var peers []string
 	if s.Fault == CutRedis || s.Fault == CutBoth {
-		peers = append(peers, n.Redis())
+		peers = append(peers, n.Redis(), n.Relay())
 	}
 	if s.Fault == CutGossip || s.Fault == CutBoth {
 		for i := 1; i <= maxNodes+1; i++ {
@@ -118,6 +120,7 @@ func (n namespaces) create(nodes int) error {
 		{"ip", "-n", hub, "link", "set", "lo", "up"},
 		{"ip", "-n", hub, "link", "add", "bridge", "type", "bridge"},
 		{"ip", "-n", hub, "addr", "add", n.Hub() + prefixLen, "dev", "bridge"},
+		{"ip", "-n", hub, "addr", "add", n.Relay() + prefixLen, "dev", "bridge"},
 		{"ip", "-n", hub, "link", "set", "bridge", "up"},
 	}
 	for i := range nodes + 1 {

@@ -21,11 +21,13 @@ type Options struct {
 	Schedules             int
 	Duration              time.Duration
 	Faults                []Fault
+	Pooling               string // empty: mixed for random schedules, session for scenarios
 	ScheduleFile          string
 
 	Netns, HAProxy, Race, Strict bool
 	Bootstrap                    bool
 	Sluice                       string // path of the program; empty: build it
+	Report                       string // path of the report in Markdown; empty: none
 	Keep                         string // folder for configurations and logs; empty: a temporary one
 	Set                          []string
 	LogLevel                     string
@@ -45,7 +47,7 @@ type Options struct {
 // inSchedule names the flags that a schedule has taken up, and those that do
 // not matter when it is run again.
 func inSchedule(name string) bool {
-	return slices.Contains([]string{"seed", "schedules", "schedule", "duration", "faults", "nodes", "limit", "buckets", "keep", "sluice"}, name)
+	return slices.Contains([]string{"seed", "schedules", "schedule", "duration", "faults", "nodes", "limit", "buckets", "pooling", "keep", "sluice", "report"}, name)
 }
 
 // of returns the options for one schedule, in which nothing is left open.
@@ -65,8 +67,9 @@ func (o *Options) fleet(s Schedule, dir string, n network) rig.Options {
 	return rig.Options{
 		Dir: dir, Sluice: o.Sluice, Knows: o.knows, Network: n, Name: "chaos",
 		Nodes: s.Nodes, Spare: 1, Limit: s.Limit, Buckets: s.Buckets, Prepare: prepareTable,
-		Persistence: s.Persistence, HAProxy: o.HAProxy, Bootstrap: o.Bootstrap, Witnesses: o.Witnesses,
-		Hold: o.Hold, Loan: o.Loan, Heartbeat: o.Heartbeat, QueueTimeout: o.QueueTimeout, LogLevel: o.LogLevel, Set: o.Set,
+		Persistence: s.Persistence, RelayRedis: s.slowsRedis(), HAProxy: o.HAProxy, Bootstrap: o.Bootstrap, Witnesses: o.Witnesses,
+		Hold: o.Hold, Loan: o.Loan, Heartbeat: o.Heartbeat, QueueTimeout: o.QueueTimeout, LogLevel: o.LogLevel,
+		Set: append([]string{"proxy.pooling=" + s.Pooling}, o.Set...),
 	}
 }
 
@@ -104,11 +107,13 @@ func parseOptions(args []string, out io.Writer) (*Options, error) {
 	fs.IntVar(&o.Schedules, "schedules", 1, "random schedules, each with the next seed")
 	fs.DurationVar(&o.Duration, "duration", 20*time.Second, "time with faults of a random schedule")
 	fs.StringVar(&faultNames, "faults", "", "faults to choose from, with commas (default: all that can be done)")
+	fs.StringVar(&o.Pooling, "pooling", "", "session, transaction or mixed: each seed chooses (default: mixed for random schedules, else session)")
+	fs.StringVar(&o.Report, "report", "", "file for a report in Markdown; a second one, which ends in .json, has the figures")
 	fs.StringVar(&o.ScheduleFile, "schedule", "", "file with a schedule to run again")
 	fs.BoolVar(&o.Netns, "netns", false, "a network namespace for each node, so that links can be cut (root)")
 	fs.BoolVar(&o.HAProxy, "haproxy", false, "clients come through HAProxy")
 	fs.BoolVar(&o.Race, "race", false, "build the node with the race detector")
-	fs.BoolVar(&o.Strict, "strict", false, "client errors that no fault explains are violations")
+	fs.BoolVar(&o.Strict, "strict", true, "client errors that no fault explains are violations")
 	fs.BoolVar(&o.Bootstrap, "bootstrap", false, "the first start of node-1 creates the ledger at once")
 	fs.StringVar(&o.Sluice, "sluice", "", "path of the node's program (default: build it)")
 	fs.StringVar(&o.Keep, "keep", "", "folder for configurations and logs, which are kept")
@@ -160,6 +165,10 @@ func (o *Options) check() error {
 		}
 	}
 	switch {
+	case !slices.Contains([]string{"", poolSession, poolTransaction, poolMixed}, o.Pooling):
+		return fmt.Errorf("--pooling %q: session, transaction or mixed", o.Pooling)
+	case o.Pooling == poolMixed && len(o.Scenarios) > 0:
+		return errors.New("--pooling mixed is for random schedules")
 	case !slices.Contains([]int{-1, 0, 1, 3, 5}, o.Witnesses):
 		return errors.New("--witnesses: 0, 1, 3 or 5")
 	case o.Schedules < 1 || o.Schedules > 10000:

@@ -45,6 +45,10 @@ func shortages(list []Sample, limit int, end time.Time) []shortage {
 	return all
 }
 
+// serverTime is how soon after a fault of a server what it takes away is missing:
+// every node sees it by itself.
+const serverTime = 2 * time.Second
+
 // recoveries measures for each disturbance, from its begin and from its end, the
 // time until nothing that it took away was missing any more. Nodes that nobody
 // hears are missed only after the hold time, so what begins to be missing soon
@@ -53,11 +57,11 @@ func shortages(list []Sample, limit int, end time.Time) []shortage {
 func recoveries(list []Sample, done []Mark, limit int, hold time.Duration, end time.Time) []recovery {
 	missing := shortages(list, limit, end)
 	var all []recovery
-	measure := func(what string, from, until time.Time) {
+	measure := func(what string, from, until time.Time, within time.Duration) {
 		const early = 50 * time.Millisecond // a sample may be older than the mark
 		r := recovery{what: what}
 		for _, s := range missing {
-			if s.from.Before(from.Add(-early)) || s.from.After(until) || s.from.After(from.Add(hold+excuseTime)) {
+			if s.from.Before(from.Add(-early)) || s.from.After(until) || s.from.After(from.Add(within)) {
 				continue
 			}
 			if s.to.After(until) && until.Before(end) {
@@ -73,9 +77,13 @@ func recoveries(list []Sample, done []Mark, limit int, hold time.Duration, end t
 		if m.Step.Fault.quiet() {
 			continue
 		}
-		measure(string(m.Step.Fault), m.From, nextEdge(done, m.From, end))
+		within := hold + excuseTime
+		if m.Step.Fault.ofServer() {
+			within = serverTime
+		}
+		measure(string(m.Step.Fault), m.From, nextEdge(done, m.From, end), within)
 		if m.To.After(m.From.Add(shortTime)) {
-			measure(string(m.Step.Fault)+" end", m.To, nextEdge(done, m.To, end))
+			measure(string(m.Step.Fault)+" end", m.To, nextEdge(done, m.To, end), within)
 		}
 	}
 	return all

@@ -109,9 +109,9 @@ func (r *trial) judgeClients(done []Mark) {
 	}
 	res.failed = l.lost
 	for _, f := range l.failures {
-		if excused(f, done, r.opts.Hold) {
+		if why := explain(f, done, r.opts.Hold); why != unexplained {
 			res.failed++
-			res.failedOf[f.text]++
+			res.failedOf[fmt.Sprintf("%s (%s)", f.text, why)]++
 			continue
 		}
 		text := fmt.Sprintf("%s at %s on node-%d; last faults: %s", f.text, res.since(f.at), f.node, before(done, f.at, 3))

@@ -56,7 +56,7 @@ func runSchedule(ctx context.Context, o *Options, s Schedule, dir string, n netw
 	if err := r.cluster.Start(ctx); err != nil {
 		return nil, err
 	}
-	if r.load, err = newLoad(r.cluster, r.opts.Linger); err != nil {
+	if r.load, err = newLoad(r.cluster, s.Pooling, r.opts.Linger); err != nil {
 		return nil, err
 	}
 	if err := r.underLoad(ctx); err != nil {
@@ -89,7 +89,11 @@ func (r *trial) underLoad(ctx context.Context) (err error) {
 	if r.schedule.Name == fairness {
 		r.load.start(loading, 2*r.schedule.Limit, func(i int) int { return 1 + i%r.schedule.Nodes })
 	} else {
-		r.load.start(loading, int(r.opts.Demand*float64(r.schedule.Limit)+0.5), nil)
+		demand := r.opts.Demand
+		if r.schedule.Pooling == poolTransaction {
+			demand *= betweenTransactions
+		}
+		r.load.start(loading, int(demand*float64(r.schedule.Limit)+0.5), nil)
 	}
 	r.warmUp(ctx)
 	if ctx.Err() != nil {
@@ -102,6 +106,10 @@ func (r *trial) underLoad(ctx context.Context) (err error) {
 	r.recover(ctx)
 	return context.Cause(ctx)
 }
+
+// betweenTransactions is how many more clients it takes to hold every connection
+// when they hold them in transactions only.
+const betweenTransactions = 1.5
 
 // warmUp waits until clients hold enough of every bucket, and a little longer.
 func (r *trial) warmUp(ctx context.Context) {

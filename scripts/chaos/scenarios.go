@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -42,6 +43,12 @@ func scenarios() map[string]scenario {
 		"redis-pause": {about: "Redis is stopped for longer than the hold time", length: 22 * s, steps: func(o *Options) []Step { return []Step{at(1, RedisPause, 0, o.Hold*2)} }},
 		"redis-hang":  {about: "Redis takes commands and answers late", length: 14 * s, steps: one(at(1, RedisHang, 0, 4*s))},
 		"redis-away":  {about: "Redis goes for good, a node is killed, another is started again", length: 24 * s, steps: one(at(1, RedisAway, 0, 0), at(4, Kill, 2, 8*s))},
+		"slow-redis": {about: "what a node and Redis say to each other is late, then later than it may be", length: 26 * s, steps: one(
+			late(1, SlowRedis, 100*time.Millisecond, 8*s), late(13, SlowRedis, 400*time.Millisecond, 8*s))},
+		"slow-server": {about: "what the server and the nodes say to each other is late", length: 16 * s, steps: one(late(1, SlowServer, 80*time.Millisecond, 8*s))},
+		"backend-kill": {about: "the server kills five sessions, then all, while clients use them", length: 14 * s, steps: one(
+			Step{At: s, Fault: BackendKill, Bucket: 1, Count: 5}, Step{At: 6 * s, Fault: BackendKill, Bucket: 1})},
+		"server-away": {about: "the server goes, resets who connects and comes back", length: 16 * s, steps: one(Step{At: s, Fault: ServerAway, Bucket: 1, For: 4 * s})},
 		"cut-redis":   {about: "a node and Redis do not hear each other, for longer than the hold time", network: true, length: 24 * s, steps: func(o *Options) []Step { return []Step{at(1, CutRedis, 2, o.Hold*2)} }},
 		"cut-gossip":  {about: "a node and the others do not hear each other, for longer than the hold time", network: true, length: 24 * s, steps: func(o *Options) []Step { return []Step{at(1, CutGossip, 2, o.Hold*2)} }},
 		"cut-both":    {about: "a node hears nobody but its clients and the server", network: true, length: 26 * s, steps: func(o *Options) []Step { return []Step{at(1, CutBoth, 2, o.Hold*2)} }},
@@ -52,6 +59,17 @@ func scenarios() map[string]scenario {
 		hotNode:  {about: "all load on one node: with Redis up, with Redis down, and on another node with Redis down", length: 36 * s, steps: one(at(0, LoadOn, 1, 0), at(12, RedisAway, 0, 0), at(24, LoadOn, 2, 0))},
 		fairness: {about: "equal demand on every node, together twice the capacity", length: 20 * s, steps: one()},
 	}
+}
+
+// late is a step that makes a link slow, that many seconds after the warm-up.
+func late(seconds float64, f Fault, by, length time.Duration) Step {
+	st := at(seconds, f, 0, length)
+	if st.By = by; f.ofNode() {
+		st.Node = 2
+	} else {
+		st.Bucket = 1
+	}
+	return st
 }
 
 func oneWay(o *Options) []Step {
@@ -82,6 +100,6 @@ func scenarioNames(network bool) []string {
 func (s scenario) schedule(name string, o *Options) Schedule {
 	return Schedule{
 		Name: name, Seed: o.Seed, Nodes: o.Nodes, Limit: o.Limit, Buckets: o.Buckets,
-		Duration: s.length, Persistence: rig.PersistNone, Steps: s.steps(o),
+		Duration: s.length, Persistence: rig.PersistNone, Pooling: cmp.Or(o.Pooling, poolSession), Steps: s.steps(o),
 	}
 }

@@ -27,6 +27,10 @@ type Step struct {
 	Fault Fault
 	Node  int    // from 1; 0 if no node is meant
 	Way   string // of a cut
+	// Bucket, from 1, is the one whose server is meant; 0: none is.
+	Bucket int
+	Count  int           // sessions that backend-kill kills; 0: all
+	By     time.Duration // how late a slow link is, each way
 }
 
 // Schedule is everything that is chosen before a run: the same schedule does
@@ -39,8 +43,15 @@ type Schedule struct {
 	Buckets     int
 	Duration    time.Duration // of the part with faults
 	Persistence string        // of Redis: none, rdb or aof
+	Pooling     string        // of all clients: session or transaction
 	Steps       []Step        // in the order of At
 }
+
+// Ways of pooling, as in proxy.pooling.
+const (
+	poolSession     = "session"
+	poolTransaction = "transaction"
+)
 
 var errSchedule = errors.New("schedule")
 
@@ -52,6 +63,15 @@ func (s Step) what() string {
 	b.WriteString(string(s.Fault))
 	if s.Node > 0 {
 		fmt.Fprintf(&b, " node-%d", s.Node)
+	}
+	if s.Bucket > 0 {
+		fmt.Fprintf(&b, " bucket-%d", s.Bucket)
+	}
+	if s.Count > 0 {
+		fmt.Fprintf(&b, " count %d", s.Count)
+	}
+	if s.By > 0 {
+		fmt.Fprintf(&b, " by %v", s.By)
 	}
 	if s.Way != waysBoth {
 		fmt.Fprintf(&b, " way %s", s.Way)
@@ -67,8 +87,8 @@ func (s Schedule) String() string {
 	if s.Name != "" {
 		fmt.Fprintf(&b, "name %s\n", s.Name)
 	}
-	fmt.Fprintf(&b, "seed %d\nnodes %d\nlimit %d\nbuckets %d\nduration %v\npersistence %s\n",
-		s.Seed, s.Nodes, s.Limit, s.Buckets, s.Duration, s.Persistence)
+	fmt.Fprintf(&b, "seed %d\nnodes %d\nlimit %d\nbuckets %d\nduration %v\npersistence %s\npooling %s\n",
+		s.Seed, s.Nodes, s.Limit, s.Buckets, s.Duration, s.Persistence, s.Pooling)
 	for _, st := range s.Steps {
 		fmt.Fprintln(&b, st)
 	}
@@ -78,7 +98,7 @@ func (s Schedule) String() string {
 // ParseSchedule reads what Schedule.String writes. Blank lines and those that
 // begin with # are skipped.
 func ParseSchedule(r io.Reader) (Schedule, error) {
-	s := Schedule{Buckets: 1, Persistence: rig.PersistNone}
+	s := Schedule{Buckets: 1, Persistence: rig.PersistNone, Pooling: poolSession}
 	in := bufio.NewScanner(r)
 	for line := 1; in.Scan(); line++ {
 		text := strings.TrimSpace(in.Text())
@@ -116,6 +136,8 @@ func (s *Schedule) parseLine(words []string) (err error) {
 		s.Duration, err = time.ParseDuration(value)
 	case "persistence":
 		s.Persistence = value
+	case "pooling":
+		s.Pooling = value
 	case "at":
 		var st Step
 		if st, err = parseStep(words[1:]); err == nil {
@@ -130,31 +152,48 @@ func (s *Schedule) parseLine(words []string) (err error) {
 // parseStep reads a step without its leading "at".
 func parseStep(words []string) (s Step, err error) {
 	if len(words) < 2 {
-		return s, errors.New("want: at TIME FAULT [node-N] [way in|out] [for TIME]")
+		return s, errors.New("want: at TIME FAULT [node-N|bucket-N] [way in|out] [count N] [by TIME] [for TIME]")
 	}
 	if s.At, err = time.ParseDuration(words[0]); err != nil {
 		return s, err
 	}
 	s.Fault = Fault(words[1])
 	for rest := words[2:]; len(rest) > 0; {
-		switch number, isNode := strings.CutPrefix(rest[0], "node-"); {
-		case isNode:
-			if s.Node, err = strconv.Atoi(number); err != nil {
-				return s, err
-			}
-			rest = rest[1:]
-		case len(rest) > 1 && rest[0] == "way":
-			s.Way, rest = rest[1], rest[2:]
-		case len(rest) > 1 && rest[0] == "for":
-			if s.For, err = time.ParseDuration(rest[1]); err != nil {
-				return s, err
-			}
-			rest = rest[2:]
-		default:
-			return s, fmt.Errorf("%q is not known", rest[0])
+		used, err := s.parseWord(rest)
+		if err != nil {
+			return s, err
 		}
+		rest = rest[used:]
 	}
 	return s, nil
+}
+
+// parseWord reads what begins with the first word and tells how many it has used.
+func (s *Step) parseWord(words []string) (used int, err error) {
+	if number, ok := strings.CutPrefix(words[0], "node-"); ok {
+		s.Node, err = strconv.Atoi(number)
+		return 1, err
+	}
+	if number, ok := strings.CutPrefix(words[0], "bucket-"); ok {
+		s.Bucket, err = strconv.Atoi(number)
+		return 1, err
+	}
+	if len(words) < 2 {
+		return 0, fmt.Errorf("%q is not known, or has no value", words[0])
+	}
+	switch words[0] {
+	case "way":
+		s.Way = words[1]
+	case "for":
+		s.For, err = time.ParseDuration(words[1])
+	case "by":
+		s.By, err = time.ParseDuration(words[1])
+	case "count":
+		s.Count, err = strconv.Atoi(words[1])
+	default:
+		err = fmt.Errorf("%q is not known", words[0])
+	}
+	return 2, err
 }
 
 // Bounds of what a schedule may ask of a machine.
@@ -163,6 +202,7 @@ const (
 	maxLimit    = 200
 	maxBuckets  = 8
 	maxDuration = 10 * time.Minute
+	maxLate     = 2 * time.Second
 )
 
 // Validate reports everything that keeps a schedule from being run.
@@ -178,6 +218,7 @@ func (s Schedule) Validate() error {
 	fail(s.Buckets >= 1 && s.Buckets <= maxBuckets, "buckets %d: want 1 to %d", s.Buckets, maxBuckets)
 	fail(s.Duration > 0 && s.Duration <= maxDuration, "duration %v: want up to %v", s.Duration, maxDuration)
 	fail(slices.Contains([]string{rig.PersistNone, rig.PersistRDB, rig.PersistAOF}, s.Persistence), "persistence %q: want none, rdb or aof", s.Persistence)
+	fail(s.Pooling == poolSession || s.Pooling == poolTransaction, "pooling %q: want session or transaction", s.Pooling)
 	for i, st := range s.Steps {
 		if err := s.checkStep(st); err != nil {
 			fail(false, "%v: %w", st, err)
@@ -201,6 +242,14 @@ func (s Schedule) checkStep(st Step) error {
 	switch {
 	case !known:
 		return errors.New("no such fault")
+	case st.Fault.ofServer() && (st.Bucket < 1 || st.Bucket > s.Buckets):
+		return fmt.Errorf("it must name a bucket from bucket-1 to bucket-%d", s.Buckets)
+	case !st.Fault.ofServer() && st.Bucket != 0:
+		return errors.New("it names a bucket")
+	case st.Fault.slows() != (st.By > 0) || st.By > maxLate:
+		return fmt.Errorf("slow links, and no other steps, are late by up to %v", maxLate)
+	case st.Count < 0 || st.Count > 0 && st.Fault != BackendKill:
+		return fmt.Errorf("no count %d", st.Count)
 	case st.At < 0 || st.For < 0 || st.At+st.For > s.Duration:
 		return fmt.Errorf("it is not within the duration %v", s.Duration)
 	case st.For > 0 && !t.lasts:
@@ -221,7 +270,7 @@ func (s Schedule) checkStep(st Step) error {
 // the same target.
 func (s Step) overlaps(next Step, duration time.Duration) bool {
 	t := faults[s.Fault].target
-	if t == targetLoad || t != faults[next.Fault].target || s.Node != next.Node {
+	if t == targetLoad || t != faults[next.Fault].target || s.Node != next.Node || s.Bucket != next.Bucket {
 		return false
 	}
 	return s.end(duration) > next.At
@@ -233,4 +282,9 @@ func (s Step) end(duration time.Duration) time.Duration {
 		return duration
 	}
 	return s.At + s.For
+}
+
+// slowsRedis tells that links to Redis become slow, for which relays are needed.
+func (s Schedule) slowsRedis() bool {
+	return slices.ContainsFunc(s.Steps, func(st Step) bool { return st.Fault == SlowRedis })
 }

@@ -9,11 +9,11 @@ import (
 )
 
 func testPlan(network bool) Plan {
-	return Plan{Nodes: 3, Limit: 20, Buckets: 2, Duration: 30 * time.Second, Hold: 6 * time.Second, Faults: randomFaults(network)}
+	return Plan{Nodes: 3, Limit: 20, Buckets: 2, Duration: 30 * time.Second, Hold: 6 * time.Second, Faults: randomFaults(network), Pooling: poolMixed}
 }
 
 func TestGenerate(t *testing.T) {
-	seen := map[Fault]int{}
+	seen, pooling := map[Fault]int{}, map[string]int{}
 	for seed := range uint64(500) {
 		s := Generate(seed, testPlan(true))
 		if err := s.Validate(); err != nil {
@@ -22,6 +22,7 @@ func TestGenerate(t *testing.T) {
 		if again := Generate(seed, testPlan(true)); !reflect.DeepEqual(s, again) {
 			t.Fatalf("seed %d: another schedule the second time", seed)
 		}
+		pooling[s.Pooling]++
 		for _, st := range s.Steps {
 			seen[st.Fault]++
 			if st.Fault == Pause && st.For >= 6*time.Second*8/10 || st.Fault == LongPause && st.For <= 6*time.Second {
@@ -33,6 +34,9 @@ func TestGenerate(t *testing.T) {
 				t.Errorf("seed %d: %v without a copy", seed, st)
 			}
 		}
+	}
+	if pooling[poolSession] == 0 || pooling[poolTransaction] == 0 {
+		t.Errorf("ways of pooling: %v", pooling)
 	}
 	for f := range faults {
 		if seen[f] == 0 {
@@ -112,6 +116,15 @@ func TestSchedulesThatAreNone(t *testing.T) {
 		"two at a time":       header + "at 1s kill node-1 for 5s\nat 2s pause node-1 for 1s\n",
 		"after Redis is away": header + "at 1s redis-away\nat 2s redis-flush\n",
 		"persistence":         header + "persistence stone\n",
+		"pooling":             header + "pooling whatever\n",
+		"no bucket":           header + "at 1s server-away for 1s\n",
+		"such bucket":         header + "at 1s backend-kill bucket-2\n",
+		"bucket of a kill":    header + "at 1s kill node-1 bucket-1 for 1s\n",
+		"count of a kill":     header + "at 1s kill node-1 count 2 for 1s\n",
+		"not late":            header + "at 1s slow-redis node-1 for 1s\n",
+		"too late":            header + "at 1s slow-redis node-1 by 1m for 1s\n",
+		"late kill":           header + "at 1s kill node-1 by 10ms for 1s\n",
+		"two of a server":     header + "at 1s server-away bucket-1 for 5s\nat 2s backend-kill bucket-1\n",
 		"too large":           strings.Replace(header, "limit 20", "limit 100000", 1),
 		"negative":            header + "at -1s kill node-1 for 1s\n",
 	} {
@@ -180,6 +193,10 @@ func TestOptions(t *testing.T) {
 		{"--witnesses 2", false},
 		{"--witnesses 5", true},
 		{"--demand 9", false},
+		{"--pooling mixed", true},
+		{"--pooling none", false},
+		{"kill --pooling transaction", true},
+		{"kill --pooling mixed", false},
 		{"--schedules 0", false},
 		{"--set limit", false},
 		{"--set limits.loan_time=1s", true},

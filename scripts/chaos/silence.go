@@ -48,6 +48,10 @@ func heard(list []Mark, node, witnesses int, hold time.Duration, t time.Time) bo
 		switch m.Step.Fault {
 		case RedisKill, RedisBack, RedisOld, RedisPause, RedisHang, RedisAway, RedisFlush:
 			redis = redis && !since(settle)
+		case SlowRedis:
+			// A heartbeat may come too late, and those under way when the link is
+			// mended may be lost.
+			redis = redis && !(own && since(settle))
 		case CutRedis:
 			redis = redis && !(own && since(0))
 		case Kill, KillGuard, Leave:

@@ -54,6 +54,11 @@ func NewCluster(ctx context.Context, o Options) (c *Cluster, err error) {
 		if err := os.MkdirAll(n.dir, 0o700); err != nil {
 			return nil, err
 		}
+		if o.RelayRedis {
+			if n.relay, err = startRelay(o.Network.Relay(), c.Redis.Address()); err != nil {
+				return nil, err
+			}
+		}
 		c.Nodes = append(c.Nodes, n)
 	}
 	for _, n := range c.Nodes {
@@ -164,6 +169,11 @@ func (c *Cluster) Close() error {
 		failed = append(failed, c.Balance.proc.End(syscall.SIGTERM, redisStopWithin))
 	}
 	failed = append(failed, c.StopNodes())
+	for _, n := range c.Nodes {
+		if n.relay != nil {
+			failed = append(failed, n.relay.Close())
+		}
+	}
 	if c.Redis != nil {
 		failed = append(failed, c.Redis.Kill())
 	}

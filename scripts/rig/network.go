@@ -15,6 +15,8 @@ type Network interface {
 	// Redis is the address of Redis, Node that of a node, from 1.
 	Redis() string
 	Node(i int) string
+	// Relay is the address, of this process, at which nodes find the relays to Redis.
+	Relay() string
 	// Command returns what a command of a node, or of Redis (0), begins with.
 	Command(node int) []string
 	// Ports returns the ports of a node, which it keeps for the whole run.
@@ -35,6 +37,7 @@ func NewLoopback() Loopback { return Loopback{NewPortPicker()} }
 
 func (Loopback) Hub() string                     { return "127.0.0.1" }
 func (Loopback) Redis() string                   { return "127.0.0.1" }
+func (Loopback) Relay() string                   { return "127.0.0.1" }
 func (Loopback) Node(int) string                 { return "127.0.0.1" }
 func (Loopback) Command(int) []string            { return nil }
 func (l Loopback) Ports() (p NodePorts, _ error) { return p, l.taken.fill(&p) }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"sluice/sandbox"
 )
 
 // Node is one member of the fleet, which may be started many times.
@@ -18,6 +20,7 @@ type Node struct {
 	Ports   NodePorts
 	dir     string // of its files; kept over restarts
 	cluster *Cluster
+	relay   *Relay // to Redis; nil: none
 
 	mu       sync.Mutex
 	proc     *Process
@@ -33,6 +36,22 @@ const (
 // Addr is a port of the node with its host.
 func (n *Node) Addr(port int) string {
 	return net.JoinHostPort(n.cluster.opts.Network.Node(n.Index), strconv.Itoa(port))
+}
+
+// RedisLink is the link between the node and Redis, nil without relays.
+func (n *Node) RedisLink() *sandbox.Link {
+	if n.relay == nil {
+		return nil
+	}
+	return &n.relay.Link
+}
+
+// redis is where the node finds Redis.
+func (n *Node) redis() string {
+	if n.relay == nil {
+		return n.cluster.Redis.Address()
+	}
+	return n.relay.Address()
 }
 
 // Start runs the node; Ready tells when it serves.

@@ -65,7 +65,7 @@ func (c *Cluster) nodeSettings(n *Node) settings {
 		"proxy.queue_timeout": o.QueueTimeout.String(), "proxy.idle_timeout": "20s", "proxy.health_check_interval": "1s",
 		"tls.mode": "off", "backend_tls.mode": "off", "log.level": o.LogLevel, "log.format": "text",
 
-		"redis.addr": c.Redis.Address(), "redis.heartbeat_interval": o.Heartbeat.String(),
+		"redis.addr": n.redis(), "redis.heartbeat_interval": o.Heartbeat.String(),
 		"redis.dial_timeout": "500ms", "redis.read_timeout": "500ms", "redis.write_timeout": "500ms",
 
 		"gossip.bind_addr": host, "gossip.bind_port": n.Ports.Gossip, "gossip.advertise_addr": host,

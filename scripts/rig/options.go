@@ -25,6 +25,7 @@ type Options struct {
 	Prepare func(ctx context.Context, addr, database string) error
 
 	Persistence string // of Redis
+	RelayRedis  bool   // each node reaches Redis over a relay, which can be slow
 	HAProxy     bool   // clients come through HAProxy
 	Bootstrap   bool   // the first start of node-1 creates the ledger at once
 	Witnesses   int    // the first nodes

@@ -13,7 +13,8 @@ import (
 // Server is the SQL server of one bucket, which counts its connections.
 type Server struct {
 	*sandbox.Server
-	Base time.Time // moment 0 of its events
+	Link *sandbox.Link // between it and its clients
+	Base time.Time     // moment 0 of its events
 	host string
 	port int
 }
@@ -23,16 +24,17 @@ const keepEvents = 4096
 
 // startServer starts the server of the i-th bucket with what clients need.
 func startServer(ctx context.Context, o Options, i int) (*Server, error) {
+	link := &sandbox.Link{}
 	srv, err := sandbox.Start(sandbox.Options{
 		Addr: net.JoinHostPort(o.Network.Hub(), "0"), ServerName: BucketName(i), Databases: []string{Database(i)},
 		Logins: map[string]sandbox.Login{User: {Password: Password}}, Encryption: sandbox.EncryptionOff, KeepEvents: keepEvents,
-		LoginDelay: o.LoginDelay,
+		LoginDelay: o.LoginDelay, Link: link,
 	})
 	if err != nil {
 		return nil, err
 	}
 	addr := srv.Addr().(*net.TCPAddr)
-	s := &Server{Server: srv, host: addr.IP.String(), port: addr.Port, Base: time.Now()}
+	s := &Server{Server: srv, Link: link, host: addr.IP.String(), port: addr.Port, Base: time.Now()}
 	if o.Prepare == nil {
 		return s, nil
 	}
