@@ -136,6 +136,8 @@ func (s *state) rest(c *backend.Conn, now time.Time) []effect {
 	switch {
 	case s.closed:
 		return []effect{s.close(c, "shutting down")}
+	case s.paused:
+		return []effect{s.close(c, "paused")}
 	case s.surplus() > 0:
 		return []effect{s.close(c, "over the limit")}
 	case c.Born.Before(s.oldest):
@@ -188,7 +190,7 @@ func (s *state) slotClosed(then *Request) []effect {
 		s.dialing-- // useSlot counts it again
 	}
 	warm := then.Trusted && s.idle.has(&then.Key) // since the slot was looked for
-	if !then.gone && !s.closed && s.open <= s.limit() && !warm {
+	if !then.gone && !s.closed && !s.paused && s.open <= s.limit() && !warm {
 		return s.useSlot(then)
 	}
 	s.open--
@@ -198,7 +200,7 @@ func (s *state) slotClosed(then *Request) []effect {
 		out = s.grant(then, s.idle.takeFor(then), true)
 	case s.closed:
 		out = s.refuse(then, errClosed)
-	case !then.gone: // the limit was lowered in between
+	case !then.gone: // the limit was lowered in between, or the bucket paused
 		out = s.requeue(then)
 	}
 	return append(out, s.offer()...)
@@ -246,6 +248,8 @@ func (s *state) release(session actor.ID, id uint64, how GiveBack, now time.Time
 		return s.rest(l.Conn, now)
 	case how == Used && l.Conn.Born.Before(s.oldest):
 		return []effect{s.close(l.Conn, "target changed")}
+	case how == Used && s.paused:
+		return []effect{s.close(l.Conn, "paused")}
 	case how == Used && s.surplus() > 0:
 		return []effect{s.close(l.Conn, "over the limit")}
 	case how == Used:

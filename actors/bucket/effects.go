@@ -170,6 +170,9 @@ func (g *Governor) refuse(c *actor.Context[Msg], e doRefuse) {
 	case errors.Is(e.err, errLoginUnknown):
 		e.err = &refusal.Error{Cause: refusal.BackendUnavailable, Bucket: g.cfg.ID, Node: g.cfg.Node, Err: e.err, Detail: "the server has refused this login since"}
 	}
+	if own := (*refusal.Error)(nil); e.req.waited > 0 && errors.As(e.err, &own) {
+		e.err = own.After(e.req.waited)
+	}
 	e.req.gone = true
 	e.req.cancel()
 	if errors.Is(e.req.reply(Grant{Err: e.err}), actor.ErrFull) {

@@ -182,6 +182,10 @@ func (g *Governor) receive(c *actor.Context[Msg], m Msg) (ticked bool) {
 		g.configure(c, m)
 	case Entitle:
 		g.entitle(c, m)
+	case Pause:
+		g.run(c, g.state.pause())
+	case Resume:
+		g.run(c, g.state.resume())
 	case Shut:
 		g.shut(c, m)
 	case tick:
@@ -334,6 +338,7 @@ func (g *Governor) leftBecause(r *Request, why queue.Reason, now time.Time) erro
 		err.Cause = refusal.Internal
 		m.Cancelled.Inc()
 	}
+	g.whilePaused(err)
 	return err
 }
 

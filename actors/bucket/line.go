@@ -83,7 +83,7 @@ func (s *state) offer() []effect {
 	if s.waiting == 0 {
 		s.fresh = nil
 	}
-	if s.waiting == 0 || s.offered || s.closed {
+	if s.waiting == 0 || s.offered || s.closed || s.paused {
 		return nil
 	}
 	free := s.open < s.limit()

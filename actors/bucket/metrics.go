@@ -5,7 +5,6 @@ import (
 	"net"
 	"strings"
 	"sync/atomic"
-	"time"
 )
 
 // Counter and Summary are what the governor needs of a metrics library.
@@ -40,7 +39,7 @@ type Dials struct{ Opened, Refused, Unreachable, CalledOff Counter }
 func CloseReasons() []string {
 	return []string{
 		"broken", "clean_failed", "died_while_idle", "evicted", "fits_no_client", "max_idle_time", "max_lifetime",
-		"over_the_limit", "shutting_down", "slot_lost", "target_changed",
+		"over_the_limit", "paused", "shutting_down", "slot_lost", "target_changed",
 	}
 }
 
@@ -66,6 +65,7 @@ type Gauges struct {
 	// Oldest is when the request that has waited longest arrived, in Unix
 	// nanoseconds; 0 if none waits.
 	Oldest atomic.Int64
+	Paused atomic.Int64 // 0 or 1
 	// Failure is why the server could not be reached when it was last tried;
 	// nil if it could, or was not tried yet.
 	Failure atomic.Pointer[string]
@@ -89,6 +89,9 @@ func (g *Governor) publish() {
 	if m.Oldest.Load() != oldest {
 		m.Oldest.Store(oldest)
 	}
+	if paused := m.Paused.Load() != 0; paused != s.paused {
+		m.Paused.Store(1 - m.Paused.Load())
+	}
 }
 
 // publishSettings shows what only a Configure changes.
@@ -110,52 +113,4 @@ func (g *Governor) countCleaned(m cleaned) {
 	default:
 		inc(g.cfg.Metrics.Unclean)
 	}
-}
-
-// Info is what Inspect returns.
-type Info struct {
-	Bucket   string     `json:"bucket"`
-	Address  string     `json:"address"`
-	Limit    int        `json:"limit"` // as configured
-	Slots    int        `json:"slots"` // how many may be open
-	Open     int        `json:"open"`
-	Leased   int        `json:"leased"`
-	Idle     int        `json:"idle"`
-	Dialing  int        `json:"dialing"`
-	Cleaning int        `json:"cleaning"`
-	Waiting  int        `json:"waiting"`
-	Closed   bool       `json:"closed,omitempty"`
-	Pools    []PoolInfo `json:"pools,omitempty"`
-}
-
-// PoolInfo describes the idle connections of one pool key.
-type PoolInfo struct {
-	User     string        `json:"user"`
-	Database string        `json:"database"`
-	App      string        `json:"app,omitempty"`
-	TDS      string        `json:"tds"`
-	Idle     int           `json:"idle"`
-	Oldest   time.Duration `json:"oldest_idle_ns"`
-}
-
-// maxPoolInfos bounds the pools that one inspection lists.
-const maxPoolInfos = 50
-
-// Inspect implements actor.Inspector.
-func (g *Governor) Inspect() any {
-	s := g.state
-	info := Info{
-		Bucket: g.cfg.ID, Address: g.cfg.Target.Address, Limit: s.set.Limit, Slots: s.limit(), Open: s.open, Leased: len(s.leases),
-		Idle: s.idle.len(), Dialing: s.dialing, Cleaning: len(s.busy), Waiting: s.waiting, Closed: s.closed,
-	}
-	for k, stack := range s.idle.byKey {
-		if len(info.Pools) == maxPoolInfos {
-			break
-		}
-		if len(stack.conns) == 0 {
-			continue
-		}
-		info.Pools = append(info.Pools, PoolInfo{k.User, k.Database, k.AppName, k.Version.String(), len(stack.conns), time.Since(stack.conns[0].IdleSince)})
-	}
-	return info
 }

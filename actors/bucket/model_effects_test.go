@@ -1,11 +1,17 @@
 package bucket
 
 import (
+	"errors"
 	"time"
 
 	"sluice/actors/backend"
 	"sluice/actors/queue"
+	"sluice/actors/refusal"
 )
+
+var errBroken = errors.New("broken")
+
+func refusalOf(c refusal.Cause) error { return &refusal.Error{Cause: c} }
 
 // step carries out the effects of one message, and then looks at everything.
 func (m *model) step(effects []effect) {
@@ -80,6 +86,9 @@ func (m *model) answered(c *client) {
 
 func (m *model) grant(e doGrant) []effect {
 	c, l := m.clients[e.req.Session], e.lease
+	if m.paused && (l.Conn == nil || l.Warm) {
+		m.fail("session %d is served while the bucket is paused", c.req.Session)
+	}
 	switch {
 	case l.Conn == nil:
 		m.start(c)
@@ -150,6 +159,9 @@ func (m *model) start(c *client) {
 
 func (m *model) dial(e doDial) {
 	m.dials++
+	if m.paused {
+		m.fail("a login begins while the bucket is paused")
+	}
 	if m.st.open > m.limit {
 		m.fail("a login begins with %d open, limit %d", m.st.open, m.limit)
 	}
@@ -210,6 +222,15 @@ func (m *model) close(e doClose) {
 	})
 }
 
+// pause pauses the bucket, or resumes it.
+func (m *model) pause(on bool) {
+	if m.paused = on; on {
+		m.step(m.st.pause())
+	} else {
+		m.step(m.st.resume())
+	}
+}
+
 // check compares the state's counts with where things are.
 func (m *model) check() {
 	st := m.st
@@ -237,6 +258,8 @@ func (m *model) check() {
 	}
 	open := m.dials + at[placeIdle] + at[placeLeased] + at[placeBusy] + at[placeClosing] + m.own
 	switch {
+	case m.paused && st.idle.len() > 0:
+		m.fail("%d idle while the bucket is paused", st.idle.len())
 	case st.open != open:
 		m.fail("%d open by the state's count, %d in fact: %d dials, %v, %d dedicated", st.open, open, m.dials, at, m.own)
 	case st.idle.len() != at[placeIdle], len(st.busy) != at[placeBusy], len(st.leases) != at[placeLeased]+m.own-m.fleet.ownCut:

@@ -135,7 +135,7 @@ func (m *model) reports() {
 	}
 	t, ticked := f.told, f.ticked
 	f.cuts, f.ticked = 0, false
-	must := f.pending || (st.waiting > 0) != (t.Waiting > 0) ||
+	must := f.pending || (st.waiting > 0 && !m.paused) != (t.Waiting > 0) ||
 		st.open != t.Open && (st.waiting > 0 || st.closed || st.open > m.limit || t.Open > m.limit)
 	switch due := st.reportDue(ticked); {
 	case must && !due:
@@ -161,7 +161,7 @@ func (m *model) believe(u Usage) {
 	var oldest time.Time
 	waiting, inUse := 0, m.own-f.ownCut
 	for _, c := range m.clients {
-		if !c.queued {
+		if !c.queued || m.paused {
 			continue
 		}
 		waiting++

@@ -1,7 +1,6 @@
 package bucket
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -61,6 +60,7 @@ type model struct {
 	passwords map[string]string // the server's truth
 	proofs    map[string]credential
 	steady    bool // credentials neither expire nor change in this run
+	paused    bool
 	offers    int
 	lossy     bool // an offer was lost and no tick has passed
 	noQueue   bool // the queue's actor has failed
@@ -131,6 +131,8 @@ func (m *model) run(n int) (err error) {
 			m.repeat()
 		case p == 39 && !m.steady:
 			m.passwords["ann"] = fmt.Sprint("p", m.rng.IntN(2))
+		case p == 40:
+			m.pause(!m.paused || m.rng.IntN(4) == 0)
 		default:
 			m.progress()
 		}
@@ -316,8 +318,6 @@ func (m *model) event(e queue.Event[*Request]) {
 	}
 }
 
-func refusalOf(c refusal.Cause) error { return &refusal.Error{Cause: c} }
-
 // loseQueue is the end of the queue's actor. What it said before is heard.
 func (m *model) loseQueue() {
 	for len(m.events) > 0 {
@@ -334,8 +334,9 @@ func (m *model) loseQueue() {
 
 // settle lets sessions go one by one until nothing is left to do.
 func (m *model) settle() {
+	m.pause(false) // who waits would have to wait for ever, as with no slots
 	if m.limit == 0 {
-		m.entitle(1, false) // who waits would have to wait for ever
+		m.entitle(1, false)
 	}
 	for i := 0; ; i++ {
 		if i > 100_000 {
@@ -387,7 +388,7 @@ func (m *model) anyLeaseBack() bool {
 // rested checks that with nothing under way nobody waits for what is there.
 func (m *model) rested() {
 	st := m.st
-	free := st.open < m.limit || st.open == m.limit && st.idle.len() > 0
+	free := !m.paused && (st.open < m.limit || st.open == m.limit && st.idle.len() > 0)
 	if m.q.Len() > 0 && !st.closed && free && st.dialing < st.set.MaxParallelLogins {
 		m.fail("%d wait although %d of %d are open and %d idle", m.q.Len(), st.open, m.limit, st.idle.len())
 	}
@@ -395,5 +396,3 @@ func (m *model) rested() {
 		m.fail("%d open at rest, forced down to %d", st.open, f)
 	}
 }
-
-var errBroken = errors.New("broken")

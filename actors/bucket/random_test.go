@@ -59,6 +59,10 @@ func TestModelNotices(t *testing.T) {
 			}
 			return []effect{e}
 		})},
+		{"a pause that ends by itself", "while the bucket is paused", once(func(m *model, e effect) []effect {
+			m.st.paused = false
+			return []effect{e}
+		})},
 		{"every password is right", "unproven", once(func(m *model, e effect) []effect {
 			for _, c := range m.clients {
 				if c.password == "wrong" && m.waits(c) {

@@ -18,7 +18,7 @@ type Usage struct {
 	Open    int    // connections, from before their dial until they are closed
 	InUse   int    // leases, and dials for requests with what they wait for
 	Idle    int
-	Waiting int // requests in the queue
+	Waiting int // requests in the queue; 0 while the bucket is paused
 	// Oldest is when the request that has waited longest arrived; zero if none waits.
 	Oldest   time.Time
 	Acquired uint64 // grants so far
@@ -27,10 +27,10 @@ type Usage struct {
 // usage returns what is to be reported, but for the bucket's name.
 func (s *state) usage() Usage {
 	u := Usage{
-		Version: s.version, Slots: s.limit(), Open: s.open, Idle: s.idle.len(), Waiting: s.waiting, Acquired: s.granted,
+		Version: s.version, Slots: s.limit(), Open: s.open, Idle: s.idle.len(), Waiting: s.wanting(), Acquired: s.granted,
 		InUse: s.open - s.idle.len() - len(s.busy) - s.closing - s.warmUps,
 	}
-	if r := s.waiters.oldest(); r != nil {
+	if r := s.waiters.oldest(); r != nil && !s.paused {
 		u.Oldest = r.arrived
 	}
 	return u
@@ -42,7 +42,7 @@ func (s *state) usage() Usage {
 func (s *state) reportDue(tick bool) bool {
 	t := &s.told
 	switch {
-	case !s.acked, (s.waiting > 0) != (t.Waiting > 0):
+	case !s.acked, (s.wanting() > 0) != (t.Waiting > 0):
 		return true
 	case s.open != t.Open && (s.waiting > 0 || s.closed || max(s.open, t.Open) > s.limit()):
 		return true

@@ -59,6 +59,9 @@ func (s *state) warmFits(r *Request, now time.Time) bool {
 // least recently used idle one where all slots are taken. ok is false if r has
 // to wait.
 func (s *state) serve(r *Request, now time.Time) (out []effect, ok bool) {
+	if s.paused {
+		return nil, false
+	}
 	if s.warmFits(r, now) {
 		return s.grant(r, s.idle.takeFor(r), true), true
 	}

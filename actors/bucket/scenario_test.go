@@ -173,6 +173,10 @@ func (s *script) message(args []string) ([]effect, error) {
 		return st.recycle(s.now), nil
 	case "shut":
 		return st.shut(), nil
+	case "pause":
+		return st.pause(), nil
+	case "resume":
+		return st.resume(), nil
 	case "queueLost":
 		return st.queueLost(), nil
 	case "returned":

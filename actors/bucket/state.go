@@ -99,6 +99,7 @@ type state struct {
 	answers map[backend.Key]*backend.Answer // to logins, of shared connections
 	vault   *vault                          // their logins
 	closed  bool                            // gives nothing out any more
+	paused  bool                            // gives nothing out for now
 	nextID  uint64                          // of leases
 	arrived uint64                          // requests so far
 }

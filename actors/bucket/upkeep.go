@@ -30,7 +30,7 @@ func (s *state) tick(now time.Time, canWarm bool) []effect {
 			out = append(out, s.clean(c, true))
 		}
 	}
-	for canWarm && !s.closed && s.idle.len()+len(s.busy)+s.warmUps < s.set.MinIdle && s.open < s.limit() &&
+	for canWarm && !s.closed && !s.paused && s.idle.len()+len(s.busy)+s.warmUps < s.set.MinIdle && s.open < s.limit() &&
 		s.dialing < s.set.MaxParallelLogins && s.waiting == 0 {
 		s.open++
 		s.warmUps++

@@ -4,6 +4,7 @@
 package refusal
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -34,6 +35,9 @@ const (
 	Protocol           Cause = 50015 // the client broke the protocol
 	SlotLost           Cause = 50016 // the node's right to the connection has ended
 	StrayTransaction   Cause = 50017 // a request names a transaction that its session has not open
+	Paused             Cause = 50018 // an operator paused the bucket
+	NotAllowed         Cause = 50019 // the console login's roles do not include the command
+	BadCommand         Cause = 50020 // the console does not know the command, or what it is about
 )
 
 // Numbers that SQL Server itself uses and drivers know.
@@ -101,6 +105,12 @@ func (c Cause) Describe() Info {
 		return Info{"slot_lost", 20, unavailable, "this node may no longer use its connections: it lost touch with the fleet's ledger", true}
 	case StrayTransaction:
 		return Info{"stray_transaction", 16, 0, "the request belongs to a transaction that is not open in this session", false}
+	case Paused:
+		return Info{"paused", 16, serviceBusy, "the bucket is paused", false}
+	case NotAllowed:
+		return Info{"not_allowed", 14, 0, "this login may not use the command", false}
+	case BadCommand:
+		return Info{"bad_command", 15, 0, "the console cannot carry out the command", false}
 	}
 	return Info{"internal", 16, 0, "internal error", true}
 }
@@ -108,7 +118,7 @@ func (c Cause) Describe() Info {
 // All returns every cause in the order of its number.
 func All() []Cause {
 	var all []Cause
-	for c := Internal; c <= StrayTransaction; c++ {
+	for c := Internal; c <= BadCommand; c++ {
 		all = append(all, c)
 	}
 	return all
@@ -124,6 +134,28 @@ type Error struct {
 	Waited time.Duration // in the queue
 	Detail string
 	Err    error // what lies behind, for logs; clients see Detail
+}
+
+// At returns e with its node and bucket filled in where they are missing; e
+// itself is not changed.
+func (e *Error) At(node, bucket string) *Error {
+	if e.Node != "" && (e.Bucket != "" || bucket == "") {
+		return e
+	}
+	at := *e
+	at.Node, at.Bucket = cmp.Or(e.Node, node), cmp.Or(e.Bucket, bucket)
+	return &at
+}
+
+// After returns e as one that came after a wait, unless it says that already; e
+// itself is not changed.
+func (e *Error) After(wait time.Duration) *Error {
+	if e.Waited != 0 || wait <= 0 {
+		return e
+	}
+	after := *e
+	after.Waited = wait
+	return &after
 }
 
 func (e *Error) Unwrap() error { return e.Err }
