@@ -151,10 +151,7 @@ type Errors struct {
 type Log struct {
 	Level  string `mapstructure:"level" live:"true" usage:"debug, info, warn or error"`
 	Format string `mapstructure:"format" usage:"text or json"`
-}
 
-// Admin guards /debug, which otherwise answers loopback peers only.
-type Admin struct {
-	Token     Secret `mapstructure:"token"`
-	DebugAddr string `mapstructure:"debug_addr" usage:"host:port for /debug alone (empty: on the health port)"`
+	ClientSample int           `mapstructure:"client_sample" live:"true" usage:"log one of so many finished clients with its times (0: none, 1: each)"`
+	ClientSlow   time.Duration `mapstructure:"client_slow" live:"true" usage:"wait for a backend from which on a client is logged whatever client_sample says (0: never)"`
 }

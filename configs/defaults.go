@@ -46,7 +46,8 @@ func base() *Config {
 			IdentityHold:      10 * time.Millisecond,
 		},
 		Errors: Errors{Style: ErrorStyleSluice},
-		Log:    Log{Level: "info", Format: "text"},
+		Log:    Log{Level: "info", Format: "text", ClientSlow: 5 * time.Second},
+		Admin:  Admin{Database: "sluice"},
 		Redis: Redis{
 			PoolSize:          20,
 			DialTimeout:       5 * time.Second,

@@ -60,11 +60,17 @@ var meanings = map[string]string{
 
 	"errors.style": "`sluice`: errors made by the node carry its own numbers. `drivers`: a number that drivers retry by themselves comes first, the node's own second (see [errors.md](errors.md)).",
 
-	"log.level":  "`debug`, `info`, `warn` or `error`.",
-	"log.format": "`text` or `json`.",
+	"log.level":         "`debug`, `info`, `warn` or `error`.",
+	"log.format":        "`text` or `json`.",
+	"log.client_sample": "Log one of so many clients that have ended, with its times: `1` logs each, `100` every hundredth, `0` none. Clients that ended by an error are always logged, and all at `log.level: debug`. See [console.md](console.md).",
+	"log.client_slow":   "A client that once waited at least this long for a backend is always logged when it ends; 0: no matter how long.",
 
-	"admin.token":      "Opens `/debug` to peers that are not loopback.",
-	"admin.debug_addr": "`host:port` for `/debug` alone; empty: on the health port.",
+	"admin.token":            "Opens `/debug` to peers that are not loopback.",
+	"admin.debug_addr":       "`host:port` for `/debug` alone; empty: on the health port.",
+	"admin.database":         "Database that the users below log in to for the [console](console.md). Logins to it never reach a server. Means nothing without them.",
+	"admin.users[].user":     "Name to log in with.",
+	"admin.users[].password": "Password to log in with.",
+	"admin.users[].roles":    "List of `stats` (`SHOW`), `operator` (also `PAUSE`, `RESUME`, `KILL`) and `admin` (also `RELOAD`, `DRAIN`).",
 
 	"redis.addr":               "`host:port`; empty, and no `redis.addrs`: a single node.",
 	"redis.addrs":              "List of `host:port`, instead of `redis.addr`: Sentinels or Cluster nodes.",

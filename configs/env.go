@@ -53,10 +53,11 @@ func bindEnv(v *viper.Viper) (names map[string]bool, given origins, err error) {
 }
 
 // listEnv puts variables of list entries, as in SLUICE_BUCKETS_<ID>_PASSWORD
-// and SLUICE_AUTH_USERS_<USER>_PASSWORD, into the lists of m. It adds their
+// SLUICE_AUTH_USERS_<USER>_PASSWORD and SLUICE_ADMIN_USERS_<USER>_PASSWORD, into the lists of m. It adds their
 // names to names and their origins to given.
 func listEnv(m map[string]any, names map[string]bool, given origins, ps *problems) {
 	auth, _ := m["auth"].(map[string]any)
+	admin, _ := m["admin"].(map[string]any)
 	lists := []struct {
 		entries any
 		path    string // of the list
@@ -64,6 +65,7 @@ func listEnv(m map[string]any, names map[string]bool, given origins, ps *problem
 	}{
 		{m["buckets"], "buckets", "id"},
 		{auth["users"], "auth.users", "user"},
+		{admin["users"], "admin.users", "user"},
 	}
 	keys := Keys()
 	for _, l := range lists {

@@ -54,7 +54,7 @@ func load(files []file, flags *pflag.FlagSet, ps *problems) (*Config, error) {
 		// Each file is decoded by itself as well: a mistake counts even when
 		// a later layer hides it.
 		decode(doc.root, base(), doc.origins, ps)
-		for _, list := range []string{"buckets", "routes", "auth.users"} {
+		for _, list := range []string{"buckets", "routes", "auth.users", "admin.users"} {
 			if given.has(list) && doc.origins.has(list) {
 				warnings = append(warnings, fmt.Sprintf("%s: the list %s of %s is replaced as a whole", f.name, list, given[list].source))
 			}

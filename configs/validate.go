@@ -183,14 +183,6 @@ func (v *checker) pool() {
 	oneOf(v, "errors.style", v.c.Errors.Style, ErrorStyleSluice, ErrorStyleDrivers)
 }
 
-func (v *checker) admin() {
-	oneOf(v, "log.level", v.c.Log.Level, "debug", "info", "warn", "error")
-	oneOf(v, "log.format", v.c.Log.Format, "text", "json")
-	if addr := v.c.Admin.DebugAddr; addr != "" {
-		v.hostPort("admin.debug_addr", addr)
-	}
-}
-
 func (v *checker) auth() {
 	a := v.c.Auth
 	oneOf(v, "auth.mode", a.Mode, AuthPassthrough, AuthMapped)
