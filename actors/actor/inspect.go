@@ -59,6 +59,17 @@ func (s *System) Each(f func(Info) bool) {
 	}
 }
 
+// Look returns the Info of one actor; ok is false if there is none.
+func (s *System) Look(id ID) (info Info, ok bool) {
+	c := s.find(id)
+	if c == nil {
+		return Info{}, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.info(), !c.dead
+}
+
 // Totals returns one entry for each kind that was ever spawned, sorted by name. Its
 // cost does not depend on the number of actors.
 func (s *System) Totals() []KindTotals {

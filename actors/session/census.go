@@ -29,7 +29,11 @@ func States() []string {
 // Census calls f with every session of a node. It costs them nothing but a
 // moment of their lock, and is for what is looked at now and then.
 func Census(e *Env, f func(Standing)) {
-	e.sessions.each(func(m member) { f(m.port.standing()) })
+	e.sessions.each(func(m member) {
+		if s := m.port.standing(); s.State != "" {
+			f(s)
+		}
+	})
 }
 
 func (p *port) standing() Standing {
@@ -43,6 +47,8 @@ func (p *port) standing() Standing {
 		s.Waited, s.Held = l.Waited, time.Since(l.Granted)
 	}
 	switch {
+	case p.console != nil:
+		return Standing{} // nobody's client
 	case p.phase == phaseLogin, p.phase == phaseLoginRelay:
 		s.State = "login"
 	case p.phase == phaseDone:

@@ -40,6 +40,7 @@ type Env struct {
 	Ports    sync.WaitGroup
 	sessions registry
 	dozer    atomic.Pointer[dozer]
+	finished atomic.Uint64 // clients that could be of the sample
 	conns    atomic.Int64
 	wrapped  *tls.Config // TLS for TDS 7.x
 }
@@ -50,6 +51,9 @@ type Routing struct {
 	Route          func(*tds.Login7) string
 	Mapping        Mapping
 	SessionTimeout time.Duration // of sessions that start from now on; 0: none
+	Console        Console       // nil: there is none
+	ClientSample   int           // one of so many clients is logged when it ends; 0: none
+	ClientSlow     time.Duration // one that waited so long is logged in any case; 0: never
 	// Pooling says how the sessions of a login that goes to a bucket share its
 	// backends; nil: as the bucket says.
 	Pooling func(*tds.Login7, *Bucket) (*Sharing, *Observing)

@@ -73,9 +73,20 @@ func (p *port) drainRequest() {
 	}
 }
 
+// refusalTokens appends the tokens of an error of ours. Whoever made it may not
+// have known where it happened: every error names the node, and the bucket
+// where there is one.
+func (p *port) refusalTokens(dst []byte, e *refusal.Error) []byte {
+	bucketID := ""
+	if p.bucket != nil {
+		bucketID = p.bucket.ID
+	}
+	return e.At(p.env.Node, bucketID).Tokens(dst, p.tokens, p.env.ErrorStyle)
+}
+
 // tell sends the client an error message of ours.
 func (p *port) tell(e *refusal.Error) {
-	body := e.Tokens(nil, p.tokens, p.env.ErrorStyle)
+	body := p.refusalTokens(nil, e)
 	body = tds.Done{Status: tds.DoneError}.Append(body, p.tokens)
 	_ = p.tcp.SetWriteDeadline(time.Now().Add(p.env.CleanTimeout))
 	_ = writePackets(p.client.conn, tds.AppendMessage(nil, tds.PacketReply, 0, 0, tds.DefaultPacketSize, body))

@@ -197,6 +197,7 @@ func (p *port) askBucket(r *muxRequest) deed {
 		return deed{act: actEnd}
 	}
 	x.asked = a
+	p.waitBegins()
 	p.mu.Unlock()
 	if r.whole {
 		p.awaitResponse(len(p.client.buffered()) > 0)
@@ -209,6 +210,9 @@ func (p *port) askBucket(r *muxRequest) deed {
 	for {
 		select {
 		case g := <-a.grants:
+			p.mu.Lock()
+			p.waitOver(g)
+			p.mu.Unlock()
 			p.unask(a, true)
 			return p.answered(r, g)
 		case <-a.stir:

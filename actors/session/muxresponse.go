@@ -143,6 +143,7 @@ func (r *muxRequest) follow(payload []byte) (hold bool) {
 // setAside takes buffered()[:n] out of s together with its buffer.
 func (s *source) setAside(from, n int) heldPacket {
 	h := heldPacket{s.buf, s.from + from, s.from + n}
+	s.taken.Add(uint64(n))
 	rest := s.buffered()[n:]
 	if len(rest) == 0 {
 		s.buf, s.from, s.to = nil, 0, 0

@@ -36,11 +36,11 @@ func (p *port) errorTokens(r *muxRequest, err error) []byte {
 		body = refused.Tokens(nil, p.tokens)
 		p.countError("login_refused")
 	case errors.As(err, &own):
-		body = own.Tokens(nil, p.tokens, p.env.ErrorStyle)
+		body = p.refusalTokens(nil, own)
 		p.countError(own.Cause.String())
 	default:
 		own = &refusal.Error{Cause: refusal.Internal, Bucket: p.bucket.ID, Node: p.env.Node}
-		body = own.Tokens(nil, p.tokens, p.env.ErrorStyle)
+		body = p.refusalTokens(nil, own)
 		p.countError(own.Cause.String())
 	}
 	done := tds.Done{Status: tds.DoneError}

@@ -52,16 +52,19 @@ type port struct {
 	backend *backend.Conn // the server's side, from the lease or dialled within it
 	mx      *muxed        // in transaction pooling, else nil
 	watched *observed     // where pooling by session is watched, else nil
+	console *console      // where the node itself is the server, else nil
 
 	mu        sync.Mutex
 	phase     phase
 	since     time.Time // of the phase
-	owed      int       // responses the server has yet to finish
-	attention bool      // one was passed on and not acknowledged yet
-	unsure    bool      // attention met pipelined requests: the count may be off
-	discard   bool      // the client is gone: read to the end of the response, write nothing
-	watching  bool      // the other goroutine reads the client
-	awaiting  bool      // a response is being read and nobody reads the client: one may start to
+	times     tally
+	asked     time.Duration // when a backend was asked for, from born on; 0: none is
+	owed      int           // responses the server has yet to finish
+	attention bool          // one was passed on and not acknowledged yet
+	unsure    bool          // attention met pipelined requests: the count may be off
+	discard   bool          // the client is gone: read to the end of the response, write nothing
+	watching  bool          // the other goroutine reads the client
+	awaiting  bool          // a response is being read and nobody reads the client: one may start to
 	draining  bool
 	drainFor  refusal.Cause
 	dead      bool // the server has hung up, as the bucket says
@@ -90,7 +93,9 @@ const watchAfter = 20 * time.Millisecond
 // setPhase must be called with mu held. A session that has ended stays so.
 func (p *port) setPhase(ph phase) {
 	if p.phase != phaseDone {
-		p.phase, p.since = ph, time.Now()
+		now := time.Now()
+		p.account(now)
+		p.phase, p.since = ph, now
 	}
 }
 
@@ -125,6 +130,9 @@ func (p *port) clientPacket(h tds.Header, packet []byte) bool {
 	case p.phase == phaseDone:
 		p.mu.Unlock()
 		return false
+	case p.console != nil && p.phase == phaseIdle:
+		p.mu.Unlock()
+		return p.consolePacket(h)
 	case p.phase == phaseLoginRelay && (h.Type == tds.PacketSSPI || h.Type == tds.PacketFedAuthToken):
 		p.mu.Unlock()
 		return p.forward(h) == nil

@@ -81,10 +81,10 @@ func (p *port) refuse(err error) {
 	case errors.As(err, &refused):
 		body = refused.Tokens(nil, p.tokens)
 	case errors.As(err, &own):
-		body = own.Tokens(nil, p.tokens, p.env.ErrorStyle)
+		body = p.refusalTokens(nil, own)
 	default:
 		own = &refusal.Error{Cause: refusal.Internal, Node: p.env.Node}
-		body = own.Tokens(nil, p.tokens, p.env.ErrorStyle)
+		body = p.refusalTokens(nil, own)
 	}
 	p.spentInVain(own)
 	if p.bucket != nil {

@@ -5,11 +5,8 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"time"
 
 	"sluice/actors/actor"
 	"sluice/actors/backend"
@@ -88,6 +85,11 @@ func (s *Session) Receive(c *actor.Context[Msg], m Msg) {
 	case granted:
 		s.kept = m.Kept
 	}
+	if g, ok := m.(granted); ok {
+		s.port.mu.Lock()
+		s.port.waitOver(g.Grant)
+		s.port.mu.Unlock()
+	}
 	for _, e := range s.state.step(m) {
 		s.do(c, e)
 	}
@@ -102,6 +104,9 @@ func (s *Session) Stopped(reason error) {
 		_ = s.port.bucket.Governor.Tell(bucket.Left{Key: x.login.key, Digest: x.login.digest, Kept: s.kept})
 	}
 	s.env.sessions.remove(s.id)
+	if s.state.console {
+		return
+	}
 	s.env.conns.Add(-1)
 	s.env.Metrics.Clients.Add(-1)
 }
@@ -149,6 +154,10 @@ func (s *Session) acquire(c *actor.Context[Msg], l *tds.Login7) {
 		}
 	}
 	r := s.env.Routing.Load()
+	if r.Console != nil && r.Console.Serves(l) {
+		s.openConsole(r.Console, l)
+		return
+	}
 	id := r.Route(l)
 	b := r.Buckets[id]
 	if b == nil {
@@ -157,6 +166,7 @@ func (s *Session) acquire(c *actor.Context[Msg], l *tds.Login7) {
 	}
 	s.port.mu.Lock()
 	s.port.bucket = b
+	s.port.waitBegins()
 	s.port.mu.Unlock()
 	sharing, observing := b.Sharing, b.Observing
 	if r.Pooling != nil { // by the client's own name, which a mapping changes
@@ -202,88 +212,4 @@ func (s *Session) acquire(c *actor.Context[Msg], l *tds.Login7) {
 		}
 		refuse(&refusal.Error{Cause: cause, Bucket: id, Node: s.env.Node})
 	}
-}
-
-// logEnd writes the one line that says why a session ended, if there is
-// something to say.
-func (s *Session) logEnd(err error) {
-	p := s.port
-	level, text := slog.LevelDebug, "session ended"
-	if err != nil {
-		level = slog.LevelInfo
-		if refused := (*backend.LoginError)(nil); errors.As(err, &refused) {
-			text = "login refused by the server"
-		} else if s.state.lease == nil && !s.state.shared {
-			text = "client was dropped before it was served"
-		}
-	}
-	ctx := context.Background()
-	if !s.env.Log.Enabled(ctx, level) {
-		return
-	}
-	attrs := []any{"client", p.tcp.RemoteAddr().String(), "lasted", time.Since(p.born).Round(time.Millisecond), "requests", p.requests.Load()}
-	if p.who.user != "" {
-		attrs = append(attrs, "user", p.who.user, "database", p.who.database, "app", p.who.app)
-	}
-	if p.bucket != nil {
-		attrs = append(attrs, "bucket", p.bucket.ID)
-	}
-	if err != nil {
-		attrs = append(attrs, "err", err)
-	}
-	s.env.Log.Log(ctx, level, text, attrs...)
-}
-
-// Info is what Inspect returns.
-type Info struct {
-	Client     string        `json:"client"`
-	Stage      string        `json:"stage"`
-	Phase      string        `json:"phase"`
-	For        time.Duration `json:"for_ns"` // in this phase
-	Bucket     string        `json:"bucket,omitempty"`
-	User       string        `json:"user,omitempty"`
-	Database   string        `json:"database,omitempty"`
-	App        string        `json:"app,omitempty"`
-	Host       string        `json:"host,omitempty"`
-	BackendPID uint16        `json:"backend_spid,omitempty"`
-	Warm       bool          `json:"warm"`
-	Waited     time.Duration `json:"waited_ns"`
-	Requests   uint64        `json:"requests"`
-	InTx       bool          `json:"in_transaction"`
-	Age        time.Duration `json:"age_ns"`
-	// Pooling is "transaction" where backends are taken request by request. Then
-	// Request says where one is, and Pins why the session keeps its backend.
-	Pooling string    `json:"pooling,omitempty"`
-	Request string    `json:"request,omitempty"`
-	Pins    []PinInfo `json:"pins,omitempty"`
-}
-
-// BucketID is the bucket the session belongs to, "" before its login is routed.
-func (i Info) BucketID() string { return i.Bucket }
-
-// Inspect implements actor.Inspector.
-func (s *Session) Inspect() any {
-	p := s.port
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	i := Info{
-		Client: p.tcp.RemoteAddr().String(), Stage: s.state.stage.String(), Phase: p.phase.String(), For: time.Since(p.since),
-		User: p.who.user, Database: p.who.database, App: p.who.app, Host: p.who.host,
-		Requests: p.requests.Load(), InTx: p.inTx.Load(), Age: time.Since(p.born),
-	}
-	if p.bucket != nil {
-		i.Bucket = p.bucket.ID
-	}
-	l := s.state.lease
-	if x := p.mx; x != nil {
-		i.Pooling, i.Request, i.Pins = "transaction", x.core.stage.String(), x.pinInfos()
-		l = p.lease
-	}
-	if l != nil {
-		i.Warm, i.Waited = l.Warm, l.Waited
-		if l.Conn != nil {
-			i.BackendPID = l.Conn.SPID
-		}
-	}
-	return i
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"sluice/tds"
@@ -28,6 +29,8 @@ type source struct {
 	buf  *buffer // nil if nothing is buffered
 	from int     // buf[from:to] has been read and not yet taken
 	to   int
+
+	taken atomic.Uint64 // bytes so far, for the log
 
 	// Of the read that raw carries out.
 	n    int
@@ -64,6 +67,7 @@ func (s *source) buffered() []byte {
 // take marks the first n buffered bytes as used. The buffer goes back to the
 // pool with its last byte; a slice of it must not be used after that.
 func (s *source) take(n int) {
+	s.taken.Add(uint64(n))
 	s.from += n
 	if s.from == s.to {
 		s.release()

@@ -14,6 +14,7 @@ type state struct {
 	ending   bool // the port was told to end, or has ended
 	shared   bool // transaction pooling: backends are the port's, request by request
 	draining bool
+	console  bool          // the node itself serves the client
 	drainFor refusal.Cause // 0 is a drain of the node
 }
 
@@ -82,6 +83,9 @@ func (s *state) step(m Msg) []effect {
 			return []effect{doBackendDied{}}
 		}
 	case Drain:
+		if s.console {
+			return nil // whoever drains may want to look on
+		}
 		s.draining, s.drainFor = true, m.Cause
 		switch s.stage {
 		case stageLogin:
