@@ -118,15 +118,16 @@ type healthReport struct {
 
 type bucketHealth struct {
 	ID      string `json:"id"`
-	Status  string `json:"status"` // ok, unreachable
+	Status  string `json:"status"` // ok, unreachable, paused
 	Address string `json:"address"`
 	Error   string `json:"error,omitempty"`
 	Open    int64  `json:"open"`
 	Idle    int64  `json:"idle"`
 	InUse   int64  `json:"in_use"`
 	Waiting int64  `json:"waiting"`
-	Slots   int64  `json:"slots"` // how many this node may have open now
-	Limit   int64  `json:"limit"` // max_connections
+	Paused  bool   `json:"paused,omitempty"` // by an operator
+	Slots   int64  `json:"slots"`            // how many this node may have open now
+	Limit   int64  `json:"limit"`            // max_connections
 }
 
 // health says how the node is, from what backend logins have come to last: no
@@ -165,10 +166,13 @@ func healthOf(b *runningBucket) bucketHealth {
 	g := &b.metrics.governor.Gauges
 	h := bucketHealth{
 		ID: b.ID, Status: "ok", Address: b.target.Address, Open: g.Open.Load(), Idle: g.Idle.Load(),
-		InUse: g.Leased.Load(), Waiting: g.Waiting.Load(), Limit: g.Limit.Load(), Slots: g.Slots.Load(),
+		InUse: g.Leased.Load(), Waiting: g.Waiting.Load(), Limit: g.Limit.Load(), Slots: g.Slots.Load(), Paused: g.Paused.Load() != 0,
 	}
 	if e := g.Failure.Load(); e != nil {
 		h.Status, h.Error = "unreachable", *e
+	}
+	if h.Paused {
+		h.Status = "paused"
 	}
 	return h
 }

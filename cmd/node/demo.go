@@ -43,6 +43,7 @@ func demo(ctx context.Context, args []string, out, errs io.Writer) error {
 	cfg.TLS.Mode = configs.TLSMode(*encryption)
 	cfg.Log.Level = *level
 	cfg.ShutdownTimeout = 2 * time.Second
+	cfg.Admin.Users = []configs.AdminUser{{User: demoUser, Password: demoPassword, Roles: []string{configs.RoleAdmin}}}
 	servers, err := demoServers(cfg, *limit, *loginDelay)
 	defer func() {
 		for _, s := range servers {
@@ -64,7 +65,10 @@ func demo(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	announce(out, n)
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-n.stopping:
+	}
 	n.drain()
 	return nil
 }
@@ -116,6 +120,7 @@ func announce(out io.Writer, n *node) {
 	fmt.Fprintf(out, "Databases app1 and app2 are on two embedded servers behind this one port. Try:\n\n")
 	fmt.Fprintf(out, "  tsql -H %s -p %d -U %s -P '%s' -D app2\n", tds.IP, tds.Port, demoUser, demoPassword)
 	fmt.Fprintf(out, "  sqlserver://%s:%s@%s:%d?database=app1\n\n", demoUser, "Sluice%21123", tds.IP, tds.Port)
+	fmt.Fprintf(out, "With the database %s instead the node itself answers: SHOW HELP.\n", n.cfg.Admin.Database)
 	fmt.Fprintf(out, "Look at http://%s/debug/actors while you do. Ctrl-C ends it.\n", n.addrs["health"])
 }
 

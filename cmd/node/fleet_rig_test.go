@@ -121,7 +121,7 @@ func (r *fleetRig) make(c *configs.Config) *fleetNode {
 		if r.t.Failed() {
 			r.t.Logf("%s stood as %+v", c.Proxy.InstanceID, stood)
 			lines := slices.DeleteFunc(strings.Split(n.log.String(), "\n"), func(l string) bool {
-				return strings.Contains(l, "level=DEBUG") || strings.Contains(l, "session ended")
+				return strings.Contains(l, "level=DEBUG") || strings.Contains(l, "client has ended")
 			})
 			r.t.Logf("log of %s:\n%s", c.Proxy.InstanceID, strings.Join(lines[max(0, len(lines)-60):], "\n"))
 		}

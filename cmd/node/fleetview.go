@@ -143,6 +143,18 @@ func (f *fleet) report(ctx context.Context) *fleetReport {
 	return r
 }
 
+// sums returns each bucket over all nodes by gossip, without asking the ledger.
+func (f *fleet) sums() map[string]bucketReport {
+	if f.alone {
+		return nil
+	}
+	out, others := map[string]bucketReport{}, f.heardOf()
+	for _, b := range f.slots.View().Buckets {
+		out[b.Bucket] = f.bucketReport(b, others, nil)
+	}
+	return out
+}
+
 // heldByLedger asks the ledger what each process owns; nil if it does not say.
 func (f *fleet) heldByLedger(ctx context.Context) (map[limits.Process]limits.Counts, error) {
 	reply, err := f.ledger.Do(ctx, limits.List{})

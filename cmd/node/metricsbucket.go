@@ -105,7 +105,7 @@ func (b bucketSet) governor(lazy *counterCache) *bucket.Metrics {
 		"proxy_connections_active": &v.Leased, "proxy_connections_idle": &v.Idle, "proxy_connections_opening": &v.Dialing,
 		"proxy_connections_cleaning": &v.Cleaning, "proxy_connections_closing": &v.Closing, "proxy_connections_open": &v.Open,
 		"proxy_connections_max": &v.Limit, "proxy_connections_min_idle": &v.MinIdle, "proxy_slots_usable": &v.Slots,
-		"proxy_queue_length": &v.Waiting, "proxy_queue_max": &v.QueueMax,
+		"proxy_queue_length": &v.Waiting, "proxy_queue_max": &v.QueueMax, "proxy_bucket_paused": &v.Paused,
 	} {
 		b.gauge(name, value)
 	}

@@ -38,12 +38,18 @@ type node struct {
 	mu      sync.Mutex // guards what a reload changes
 	cfg     *configs.Config
 	buckets map[string]*runningBucket
+	again   func() (*configs.Config, error) // reads the configuration anew; nil: there is no file
 
 	listener net.Listener
 	servers  []*http.Server
 	addrs    map[string]net.Addr // "tds", "health", "metrics", "debug"
 	draining atomic.Bool
-	open     atomic.Bool // clients are let in
+	scans    sync.Mutex // held by whoever looks at all sessions
+	looks    overviews
+	consoles context.Context // ends when operators are to be done
+	silence  context.CancelFunc
+	stopping chan struct{} // gets one when an operator wants the node to drain
+	open     atomic.Bool   // clients are let in
 	started  time.Time
 }
 
@@ -64,8 +70,9 @@ func newNode(cfg *configs.Config, log *logger) (*node, error) {
 	}
 	n := &node{
 		log: log, cfg: cfg, watcher: watcher, metrics: newNodeMetrics(), buckets: map[string]*runningBucket{},
-		addrs: map[string]net.Addr{}, started: time.Now(),
+		addrs: map[string]net.Addr{}, started: time.Now(), stopping: make(chan struct{}, 1),
 	}
+	n.consoles, n.silence = context.WithCancel(context.Background())
 	n.system = actor.NewSystem(actor.OnPanic(func(i actor.Info, p *actor.PanicError) {
 		log.Error("an actor panicked", "kind", i.Kind, "id", i.ID, "err", p.Error(), "stack", string(p.Stack))
 	}))
@@ -141,7 +148,7 @@ func (n *node) warm(cfg *configs.Config, b configs.EffectiveBucket) *bucket.Warm
 
 // publishRouting makes sessions see the current configuration.
 func (n *node) publishRouting() {
-	r := &session.Routing{Route: routeLogin(n.cfg), Mapping: mapping(n.cfg, n.env.Credentials), SessionTimeout: n.cfg.Proxy.SessionTimeout, Pooling: n.poolLogins(n.cfg), Buckets: map[string]*session.Bucket{}}
+	r := &session.Routing{Route: routeLogin(n.cfg), Mapping: mapping(n.cfg, n.env.Credentials), SessionTimeout: n.cfg.Proxy.SessionTimeout, Console: newConsole(n, n.cfg), ClientSample: n.cfg.Log.ClientSample, ClientSlow: n.cfg.Log.ClientSlow, Pooling: n.poolLogins(n.cfg), Buckets: map[string]*session.Bucket{}}
 	for id, b := range n.buckets {
 		r.Buckets[id] = &b.Bucket
 	}
@@ -284,6 +291,14 @@ func (n *node) drain() {
 	n.log.Info("stopped")
 }
 
+// stop makes whoever runs the node drain it.
+func (n *node) stop() {
+	select {
+	case n.stopping <- struct{}{}:
+	default:
+	}
+}
+
 // drainPoll is how often a draining node looks whether its clients have gone.
 const drainPoll = 50 * time.Millisecond
 
@@ -295,6 +310,7 @@ func (n *node) close() {
 	n.accepts.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
+	n.silence()
 	session.KillAll(n.env, refusal.Draining)
 	n.closeBuckets(ctx)
 	if n.fleet != nil {

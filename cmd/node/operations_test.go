@@ -167,7 +167,7 @@ func TestEndpoints(t *testing.T) {
 	if len(rep.Actors) != 1 || rep.Actors[0].State.App != "endpoints" || rep.Actors[0].State.Phase != "idle" || rep.Actors[0].State.User != testUser {
 		t.Errorf("actors: %+v", rep.Actors)
 	}
-	if code, page := get(t, n, "health", "/debug/actors?format=html"); code != http.StatusOK || !strings.Contains(page, "bucket-001") {
+	if code, page := get(t, n, "health", "/debug/actors?format=html"); code != http.StatusOK || !strings.Contains(page, "<h1 id=\"node\">node-1</h1>") {
 		t.Errorf("page: %d", code)
 	}
 	if code, _ := get(t, n, "health", "/debug/actors?id=999999"); code != http.StatusNotFound {

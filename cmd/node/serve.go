@@ -57,6 +57,9 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	n.mu.Lock()
+	n.again = again
+	n.mu.Unlock()
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -70,6 +73,9 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 				continue
 			}
 			n.reload(now)
+		case <-n.stopping:
+			n.drain()
+			return nil
 		case <-ctx.Done():
 			n.drain()
 			return nil
