@@ -136,9 +136,18 @@ func Look(e *Env, id actor.ID) (i Info, ok bool) {
 // the given order, and how many there are in all. It looks at each session but
 // keeps no more than n. By ByPinned only sessions with pins are counted.
 func Find(e *Env, bucket string, order Order, n int) (found []Info, all int) {
-	var top []ranked
+	top, all := first(e, bucket, order, n)
+	found = make([]Info, len(top))
+	for i, r := range top {
+		found[i] = r.port.info(r.ref.ID())
+	}
+	return found, all
+}
+
+func first(e *Env, bucket string, order Order, n int) (top []ranked, all int) {
+	now := time.Now()
 	e.sessions.each(func(m member) {
-		r, ok := m.port.rank(order, bucket)
+		r, ok := m.port.rank(order, bucket, now)
 		if !ok {
 			return
 		}
@@ -155,11 +164,7 @@ func Find(e *Env, bucket string, order Order, n int) (found []Info, all int) {
 		})
 		top = slices.Insert(top[:min(len(top), n-1)], at, r)
 	})
-	found = make([]Info, len(top))
-	for i, r := range top {
-		found[i] = r.port.info(r.ref.ID())
-	}
-	return found, all
+	return top, all
 }
 
 // ranked is a session with its place in an order.
@@ -176,13 +181,12 @@ func (r ranked) before(o ranked) bool {
 }
 
 // rank returns the session's place. ok is false if it is not asked for.
-func (p *port) rank(order Order, bucket string) (r ranked, ok bool) {
+func (p *port) rank(order Order, bucket string, now time.Time) (r ranked, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if bucket != "" && (p.bucket == nil || p.bucket.ID != bucket) {
 		return r, false
 	}
-	now := time.Now()
 	r.age = now.Sub(p.born)
 	switch order {
 	case ByWait:
