@@ -35,10 +35,12 @@ type overview struct {
 type overviews struct {
 	mu   sync.Mutex
 	last *overview
+	took time.Duration // to make it
 }
 
 const (
 	overviewFor     = 500 * time.Millisecond
+	overviewShare   = 20  // it is kept for so many times as long as it took
 	overviewRows    = 12  // of those who wait, hold and are pinned
 	overviewBuckets = 100 // those with the most to do
 )
@@ -46,11 +48,12 @@ const (
 func (n *node) overview(ctx context.Context) *overview {
 	n.looks.mu.Lock()
 	defer n.looks.mu.Unlock()
-	if o := n.looks.last; o != nil && time.Since(o.madeSince) < overviewFor {
+	if o := n.looks.last; o != nil && time.Since(o.madeSince) < max(overviewFor, overviewShare*n.looks.took) {
 		return o
 	}
+	start := time.Now()
 	o := n.newOverview(ctx)
-	n.looks.last = o
+	n.looks.last, n.looks.took = o, time.Since(start)
 	return o
 }
 
