@@ -21,7 +21,9 @@ type failureKind int
 const (
 	failedOdd     failureKind = iota // nothing that a fault explains
 	failedBusy                       // refused because there is no capacity: as documented
-	failedSQL                        // a documented error that comes with faults
+	failedDraining                   // the node shuts down
+	failedFenced                     // the node gave up its connections
+	failedServer                     // the node could not reach the server, or lost it
 	failedNetwork                    // refused, closed or without an answer in time
 	failedKilled                     // the server's own word that the session was killed
 )
@@ -89,11 +91,14 @@ func classifyNumber(e mssql.Error) (failureKind, string) {
 		switch c {
 		case refusal.PoolExhausted, refusal.QueueTimeout, refusal.QueueFull, refusal.Overloaded:
 			return failedBusy, text
-		case refusal.Internal, refusal.NoRoute, refusal.EncryptionRequired, refusal.LoginNotSupported,
-			refusal.LoginRejected, refusal.Killed, refusal.Protocol, refusal.BucketRemoved:
-			return failedOdd, text + ": " + e.Message
+		case refusal.Draining:
+			return failedDraining, text
+		case refusal.SlotLost:
+			return failedFenced, text
+		case refusal.BackendUnavailable, refusal.BackendLost:
+			return failedServer, text
 		}
-		return failedSQL, text
+		return failedOdd, text + ": " + e.Message // no client of this rig should meet it
 	}
 	return failedOdd, fmt.Sprintf("%d (not documented): %s", e.Number, e.Message)
 }
@@ -105,10 +110,7 @@ const excuseTime = 4 * time.Second
 // unexplained is what explain returns if nothing does.
 const unexplained = ""
 
-// explain names what explains a failure: the latest fault that can have led to
-// it. A lost connection needs one of the node it went through, or one that makes
-// nodes give up their connections; the server's word that a session was killed
-// needs that; an error of the documented ones any fault at all.
+// explain names what explains a failure: the latest fault that can have led to it.
 func explain(f failure, done []Mark, hold time.Duration) string {
 	switch f.kind {
 	case failedBusy:
@@ -119,21 +121,25 @@ func explain(f failure, done []Mark, hold time.Duration) string {
 	why := unexplained
 	for _, m := range done {
 		after := m.To.IsZero() || f.at.Before(m.To.Add(hold+excuseTime))
-		if m.Step.Fault.quiet() || f.at.Before(m.From) || !after {
-			continue
-		}
-		ok := false
-		switch f.kind {
-		case failedKilled:
-			ok = m.Step.Fault == BackendKill || m.Step.Fault == ServerAway
-		case failedSQL:
-			ok = true
-		default:
-			ok = f.node == 0 || !m.Step.Fault.ofNode() || m.Step.Node == f.node || m.Step.Fault.cuts()
-		}
-		if ok {
+		if !m.Step.Fault.quiet() && !f.at.Before(m.From) && after && explains(m.Step, f) {
 			why = string(m.Step.Fault)
 		}
 	}
 	return why
+}
+
+// explains tells whether a step can lead to a failure at all.
+func explains(s Step, f failure) bool {
+	ofNode := s.Fault.ofNode() && (s.Node == f.node || f.node == 0)
+	switch f.kind {
+	case failedKilled:
+		return s.Fault == BackendKill || s.Fault == ServerAway
+	case failedDraining:
+		return ofNode && (s.Fault == Leave || s.Fault == Join)
+	case failedFenced:
+		return ofNode || s.Fault.cuts() || faults[s.Fault].target == targetRedis
+	case failedServer:
+		return ofNode || s.Fault.ofServer()
+	}
+	return ofNode || s.Fault.cuts() || !s.Fault.ofNode()
 }

@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -144,7 +148,10 @@ func TestClassify(t *testing.T) {
 		want failureKind
 	}{
 		{mssql.Error{Number: 50004}, failedBusy},
-		{mssql.Error{Number: 50007}, failedSQL},
+		{mssql.Error{Number: 50007}, failedServer},
+		{mssql.Error{Number: 50006}, failedDraining},
+		{mssql.Error{Number: 50016}, failedFenced},
+		{mssql.Error{Number: 50017}, failedOdd},
 		{mssql.Error{Number: 50000}, failedOdd},
 		{mssql.Error{Number: 208}, failedOdd},
 		{mssql.Error{Number: 596}, failedKilled},
@@ -178,12 +185,18 @@ func TestExplain(t *testing.T) {
 		{"long after", failure{at: sec(17), node: 1, kind: failedNetwork}, mark(Kill, 1, 5, 6), false},
 		{"through a balancer", failure{at: sec(5), kind: failedNetwork}, mark(Kill, 1, 5, 6), true},
 		{"fenced without Redis", failure{at: sec(9), node: 1, kind: failedNetwork}, mark(RedisAway, 0, 2, 0), true},
-		{"documented, another node's fault", failure{at: sec(5), node: 2, kind: failedSQL}, mark(Kill, 1, 5, 6), true},
+		{"fenced for a fault of Redis", failure{at: sec(5), node: 2, kind: failedFenced}, mark(RedisKill, 0, 5, 6), true},
+		{"fenced, the other node was killed", failure{at: sec(5), node: 2, kind: failedFenced}, mark(Kill, 1, 5, 6), false},
+		{"fenced, the server was away", failure{at: sec(5), node: 2, kind: failedFenced}, mark(ServerAway, 0, 5, 6), false},
+		{"server lost, as it was told to", failure{at: sec(5), node: 2, kind: failedServer}, mark(BackendKill, 0, 5, 5), true},
+		{"server lost, Redis was away", failure{at: sec(5), node: 2, kind: failedServer}, mark(RedisKill, 0, 5, 6), false},
+		{"draining, it leaves", failure{at: sec(5), node: 1, kind: failedDraining}, mark(Leave, 1, 5, 6), true},
+		{"draining, another leaves", failure{at: sec(5), node: 2, kind: failedDraining}, mark(Leave, 1, 5, 6), false},
 		{"killed by the server, as it was told to", failure{at: sec(5.1), node: 1, kind: failedKilled}, mark(BackendKill, 0, 5, 5), true},
 		{"killed by the server, for no reason", failure{at: sec(5.1), node: 1, kind: failedKilled}, mark(Kill, 1, 5, 6), false},
 		{"closed without a server", failure{at: sec(5.1), node: 1, kind: failedNetwork}, mark(ServerAway, 0, 5, 6), true},
 		{"slow to Redis, the other node", failure{at: sec(5.1), node: 2, kind: failedNetwork}, mark(SlowRedis, 1, 5, 6), false},
-		{"a change of the load is no fault", failure{at: sec(5), node: 1, kind: failedSQL}, mark(LoadOn, 1, 5, 6), false},
+		{"a change of the load is no fault", failure{at: sec(5), node: 1, kind: failedServer}, mark(LoadOn, 1, 5, 6), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := explain(c.f, []Mark{c.mark}, hold); (got != unexplained) != c.want {
@@ -201,10 +214,44 @@ func TestReport(t *testing.T) {
 	r.recoveries = []recovery{{"kill", time.Second, true}, {"leave", 0, false}}
 	var b strings.Builder
 	r.print(&b, "run it again")
-	summary(&b, []*result{r}, time.Minute)
+	summary(&b, []*result{r}, time.Minute, recoveryBound(6*time.Second))
 	for _, want := range []string{"FAIL seed 3", "21/20", "VIOLATION number 0", "... and 10 more", "run it again", "kill 1.00s, leave never", "queue_timeout x3", "failed: seed 3"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
+	}
+}
+
+func TestRecord(t *testing.T) {
+	one := &result{schedule: Generate(3, testPlan(true)), peaks: []int{20}, ok: 5, failedOf: map[string]int{"50007 backend_lost (kill)": 2}}
+	one.recoveries = []recovery{{"kill", time.Second, true}, {"kill", 3 * time.Second, true}, {"leave", 0, false}}
+	two := &result{schedule: Generate(4, testPlan(true)), healed: sec(1), recovered: 2 * time.Second}
+	two.recoveries = []recovery{{"kill", 2 * time.Second, true}}
+	two.violate("over the limit")
+	rec := newRecord("run.sh", []*result{one, two}, 0, time.Minute, 27*time.Second)
+	want := []tableRow{{afterAll, 1, 0, 2, 2, 27}, {"kill", 3, 0, 2, 3, 27}, {"leave", 0, 1, 0, 0, 27}}
+	if !slices.Equal(rec.Recoveries, want) {
+		t.Errorf("%+v", rec.Recoveries)
+	}
+	path := filepath.Join(t.TempDir(), "report.md")
+	if err := rec.write(path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"`run.sh`", "| kill | 2.00 s | 3.00 s | 27 s | 3 | 0 |", "backend_lost (kill) | 2 |", "## seed 4", "- over the limit", "seed 4\nnodes 3"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	var again record
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(path), "report.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &again)
+	}
+	if err != nil || !slices.Equal(again.Recoveries, want) {
+		t.Errorf("%v: %+v", err, again)
 	}
 }

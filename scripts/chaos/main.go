@@ -43,6 +43,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	o.args = args
 	base, done, err := workDir(o.Keep)
 	if err != nil {
 		return err
@@ -184,7 +185,13 @@ func runAll(ctx context.Context, o *Options, plans []Schedule, base string, n ne
 			return err
 		}
 	}
-	summary(os.Stdout, all, time.Since(start))
+	bound := recoveryBound(o.Hold)
+	summary(os.Stdout, all, time.Since(start), bound)
+	if o.Report != "" && ctx.Err() == nil {
+		if err := newRecord(o.command(), all, broken, time.Since(start), bound).write(o.Report); err != nil {
+			return err
+		}
+	}
 	if broken > 0 {
 		fmt.Printf("%d runs broke\n", broken)
 	}
@@ -204,6 +211,11 @@ func runOne(ctx context.Context, o *Options, s Schedule, dir string, n network) 
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Duration+longest, errTooLong)
 	defer cancel()
 	return runSchedule(ctx, o, s, dir, n, func(format string, args ...any) { fmt.Printf(format+"\n", args...) })
+}
+
+// command is the line that was given.
+func (o *Options) command() string {
+	return strings.Join(append([]string{"scripts/chaos/run.sh"}, o.args...), " ")
 }
 
 // again is the command that runs a schedule once more.

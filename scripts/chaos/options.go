@@ -41,6 +41,7 @@ type Options struct {
 	WarmUp       time.Duration // time to reach the limit at the start
 
 	knows   rig.Capabilities
+	args    []string // of the command line
 	changed []string // flags given that a schedule does not hold
 }
 

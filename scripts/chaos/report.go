@@ -100,33 +100,17 @@ func counted(w io.Writer, what string, counts map[string]int) {
 }
 
 // summary sums over runs.
-func summary(w io.Writer, all []*result, took time.Duration) {
-	byWhat := map[string][]time.Duration{}
-	never := map[string]int{}
+func summary(w io.Writer, all []*result, took, bound time.Duration) {
 	violations, apart, odd, ok, failed := 0, 0, 0, 0, []string(nil)
 	for _, r := range all {
 		violations, apart, odd, ok = violations+len(r.violations), apart+len(r.apart), odd+len(r.odd), ok+r.ok
 		if len(r.violations) > 0 {
 			failed = append(failed, r.schedule.title())
 		}
-		for _, x := range r.recoveries {
-			if x.ok {
-				byWhat[x.what] = append(byWhat[x.what], x.took)
-			} else {
-				never[x.what]++
-			}
-		}
 	}
 	fmt.Fprintf(w, "\n%d schedules in %v: %d with violations, %d violations, %d in long pauses, %d odd errors, %d requests ok\n",
 		len(all), took.Round(time.Second), len(failed), violations, apart, odd, ok)
-	for _, what := range slices.Sorted(maps.Keys(byWhat)) {
-		list := byWhat[what]
-		slices.Sort(list)
-		fmt.Fprintf(w, "  all in use again after %-22s median %6.2fs, max %6.2fs, %d times\n", what, list[len(list)/2].Seconds(), list[len(list)-1].Seconds(), len(list))
-	}
-	for _, what := range slices.Sorted(maps.Keys(never)) {
-		fmt.Fprintf(w, "  not before the end after %s: %d times\n", what, never[what])
-	}
+	printTable(w, recoveryTable(all, bound))
 	if len(failed) > 0 {
 		fmt.Fprintf(w, "failed: %s\n", strings.Join(failed, ", "))
 	}

@@ -27,6 +27,7 @@ type trial struct {
 	series  series
 	marks   marks
 	res     *result
+	idle    float64 // most goroutines of a node before there were clients
 }
 
 // calm is how long the fleet runs without faults after it has reached the limit
@@ -54,6 +55,9 @@ func runSchedule(ctx context.Context, o *Options, s Schedule, dir string, n netw
 		return nil, err
 	}
 	if err := r.cluster.Start(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.measureIdle(ctx); err != nil {
 		return nil, err
 	}
 	if r.load, err = newLoad(r.cluster, s.Pooling, r.opts.Linger); err != nil {
@@ -138,7 +142,7 @@ func (r *trial) isFull(since time.Time) bool {
 // recover waits until the fleet, with nothing wrong any more, gives clients
 // everything again.
 func (r *trial) recover(ctx context.Context) {
-	within := 2*r.opts.Hold + 15*time.Second
+	within := recoveryBound(r.opts.Hold)
 	since := time.Now()
 	if !rig.Eventually(ctx, within, func() bool { return r.isFull(since) }) {
 		if ctx.Err() == nil {
@@ -171,56 +175,5 @@ func (r *trial) askWhenOver(ctx context.Context) {
 		// It is there to help; a run does not fail for want of it.
 		_ = os.WriteFile(filepath.Join(r.dir, fmt.Sprintf("over-%d.txt", file)), b.Bytes(), 0o600)
 		file++
-	}
-}
-
-// checkQuiet looks at a fleet without clients: nothing is in use, and the nodes
-// have open what the servers see.
-func (r *trial) checkQuiet(ctx context.Context) {
-	const within = 8 * time.Second
-	var wrong error
-	if !rig.Eventually(ctx, within, func() bool { wrong = r.leaks(ctx); return wrong == nil }) && ctx.Err() == nil {
-		r.res.violate("without clients: %v", wrong)
-	}
-}
-
-var errLeak = errors.New("leak")
-
-func (r *trial) leaks(ctx context.Context) error {
-	open := make([]int, len(r.cluster.Servers))
-	for _, n := range r.cluster.Nodes {
-		if !n.Running() {
-			continue
-		}
-		h, err := r.cluster.Probe.Health(ctx, n)
-		if err != nil {
-			return err
-		}
-		for i, b := range h.Buckets {
-			if b.InUse != 0 || b.Waiting != 0 || b.Open != b.Idle {
-				return fmt.Errorf("%w: %s %s: open %d, idle %d, in use %d, waiting %d", errLeak, n.Name, b.ID, b.Open, b.Idle, b.InUse, b.Waiting)
-			}
-			if i < len(open) {
-				open[i] += b.Open
-			}
-		}
-	}
-	for i, s := range r.cluster.Servers {
-		if seen := s.Stats().Connections; seen != open[i] {
-			return fmt.Errorf("%w: %s: the nodes say %d open, the server sees %d", errLeak, rig.BucketName(i), open[i], seen)
-		}
-	}
-	return nil
-}
-
-// afterLoad ends the nodes; nothing may be left of them.
-func (r *trial) afterLoad(ctx context.Context) {
-	if err := r.cluster.StopNodes(); err != nil {
-		r.res.violate("stopping the nodes: %v", err)
-	}
-	for i, s := range r.cluster.Servers {
-		if !rig.Eventually(ctx, 5*time.Second, func() bool { return s.Stats().Connections == 0 }) && ctx.Err() == nil {
-			r.res.violate("%s: %d connections are open although all nodes have ended", rig.BucketName(i), s.Stats().Connections)
-		}
 	}
 }
