@@ -43,6 +43,7 @@ func (l *Link) Late(n int) time.Duration {
 type linked struct {
 	*net.TCPConn
 	link *Link
+	done <-chan struct{} // ends every wait
 }
 
 func (c linked) Read(b []byte) (int, error) {
@@ -59,15 +60,22 @@ func (c linked) Write(b []byte) (int, error) {
 }
 
 // over puts a new connection on the link, if there is one.
-func (o Options) over(c net.Conn) net.Conn {
-	if t, ok := c.(*net.TCPConn); ok && o.Link != nil {
-		return linked{t, o.Link}
+func (s *Server) over(c net.Conn) net.Conn {
+	if t, ok := c.(*net.TCPConn); ok && s.opts.Link != nil {
+		return linked{t, s.opts.Link, s.ctx.Done()}
 	}
 	return c
 }
 
 func (c linked) wait(n int) {
-	if late := c.link.Late(n); late > 0 {
-		time.Sleep(late)
+	late := c.link.Late(n)
+	if late <= 0 {
+		return
+	}
+	t := time.NewTimer(late)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-c.done:
 	}
 }

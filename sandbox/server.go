@@ -195,7 +195,7 @@ func (s *Server) accept() {
 			}
 			return
 		}
-		c := &conn{srv: s, raw: s.opts.over(nc), own: s.faults.take(), seen: s.witness.connected(nc)}
+		c := &conn{srv: s, raw: s.over(nc), own: s.faults.take(), seen: s.witness.connected(nc)}
 		s.mu.Lock()
 		if s.closing {
 			s.mu.Unlock()

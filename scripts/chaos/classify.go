@@ -19,13 +19,13 @@ import (
 type failureKind int
 
 const (
-	failedOdd     failureKind = iota // nothing that a fault explains
-	failedBusy                       // refused because there is no capacity: as documented
-	failedDraining                   // the node shuts down
-	failedFenced                     // the node gave up its connections
-	failedServer                     // the node could not reach the server, or lost it
-	failedNetwork                    // refused, closed or without an answer in time
-	failedKilled                     // the server's own word that the session was killed
+	failedOdd      failureKind = iota // nothing that a fault explains
+	failedBusy                        // refused because there is no capacity: as documented
+	failedDraining                    // the node shuts down
+	failedFenced                      // the node gave up its connections
+	failedServer                      // the node could not reach the server, or lost it
+	failedNetwork                     // refused, closed or without an answer in time
+	failedKilled                      // the server's own word that the session was killed
 )
 
 // failure is a session that failed.
