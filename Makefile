@@ -9,9 +9,11 @@ TIMEOUT  ?= 20m
 FUZZTIME ?= 60s
 COUNT    ?= 5
 
-# Simulated schedules of five minutes, and real ones of about a minute.
+# Simulated schedules of five minutes, and real ones, with that much time for
+# faults.
 SEEDS     ?= 2000
 SCHEDULES ?= 5
+DURATION  ?= 20s
 
 LINT_VERSION := v2.15.0
 LINT         := bin/golangci-lint-$(LINT_VERSION)
@@ -70,8 +72,8 @@ sim: ## simulate SEEDS schedules of faults of the slot protocol
 leak: ## compare a million answers through shared backends with those of a client alone
 	scripts/leak/run.sh
 
-chaos: ## run SCHEDULES random schedules of faults against real processes
-	scripts/chaos/run.sh --schedules $(SCHEDULES)
+chaos: ## run SCHEDULES random schedules, DURATION each, of faults against real processes
+	scripts/chaos/run.sh --schedules $(SCHEDULES) --duration $(DURATION)
 
 scenarios: ## run the nine scenarios in their short form and write docs/results/scenarios.md
 	scripts/scenarios/run.sh all --short

@@ -8,7 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"sluice/sandbox"
 	"sluice/scripts/rig"
 )
 
@@ -74,7 +73,8 @@ func (n *nemesis) do(ctx context.Context, s Step) (undo func() error, err error)
 	case targetServer, targetServerLink:
 		return n.doServer(s)
 	case targetRedisLink:
-		return slow(n.cluster.Nodes[s.Node-1].RedisLink(), s)
+		n.cluster.Nodes[s.Node-1].SlowRedis(s.By)
+		return func() error { n.cluster.Nodes[s.Node-1].SlowRedis(0); return nil }, nil
 	}
 	node := n.cluster.Nodes[s.Node-1]
 	startAgain := func() error { return node.Start() }
@@ -124,37 +124,14 @@ func (n *nemesis) doServer(s Step) (undo func() error, err error) {
 	srv := n.cluster.Servers[s.Bucket-1]
 	switch s.Fault {
 	case BackendKill:
-		killSome(srv, s.Count)
+		srv.KillSome(s.Count)
 		return nil, nil
 	case ServerAway:
-		srv.SetFault(sandbox.Fault{Kind: sandbox.RefuseConnect})
-		srv.KillAll()
-		return func() error { srv.ClearFaults(); return nil }, nil
+		srv.GoAway()
+		return func() error { srv.ComeBack(); return nil }, nil
 	case SlowServer:
-		return slow(srv.Link, s)
+		srv.Slow(s.By)
+		return func() error { srv.Slow(0); return nil }, nil
 	}
 	return nil, fmt.Errorf("%w: %v", errSchedule, s)
-}
-
-// killSome kills that many sessions, the lowest ids first; 0: all.
-func killSome(srv *rig.Server, count int) {
-	if count == 0 {
-		srv.KillAll()
-		return
-	}
-	const first, last = 51, 51 + 2*maxLimit // ids are given from the lowest free
-	for spid := first; spid <= last && count > 0; spid++ {
-		if srv.KillSession(spid) {
-			count--
-		}
-	}
-}
-
-// slowRate is what a slow link carries, in bytes per second, each way of each
-// connection.
-const slowRate = 256 << 10
-
-func slow(l *sandbox.Link, s Step) (undo func() error, err error) {
-	l.Set(sandbox.Shape{Delay: s.By, Jitter: s.By / 2, Rate: slowRate})
-	return func() error { l.Set(sandbox.Shape{}); return nil }, nil
 }

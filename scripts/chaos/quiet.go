@@ -13,10 +13,12 @@ import (
 
 // measureIdle notes how many goroutines nodes have before there are clients.
 func (r *trial) measureIdle(ctx context.Context) error {
+	const within = 10 * time.Second
 	for _, n := range r.cluster.Nodes[:r.schedule.Nodes] {
-		m, err := r.cluster.Probe.Metrics(ctx, n)
-		if err != nil {
-			return err
+		var m rig.Metrics
+		var err error
+		if !rig.Eventually(ctx, within, func() bool { m, err = r.cluster.Probe.Metrics(ctx, n); return err == nil }) {
+			return fmt.Errorf("%s: %w", n.Name, err)
 		}
 		r.idle = max(r.idle, m[goroutines])
 	}

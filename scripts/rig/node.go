@@ -9,8 +9,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"sluice/sandbox"
 )
 
 // Node is one member of the fleet, which may be started many times.
@@ -38,12 +36,12 @@ func (n *Node) Addr(port int) string {
 	return net.JoinHostPort(n.cluster.opts.Network.Node(n.Index), strconv.Itoa(port))
 }
 
-// RedisLink is the link between the node and Redis, nil without relays.
-func (n *Node) RedisLink() *sandbox.Link {
-	if n.relay == nil {
-		return nil
+// SlowRedis makes what the node and Redis send each other late, each way; 0: as
+// fast as it goes again. Without relays it does nothing.
+func (n *Node) SlowRedis(by time.Duration) {
+	if n.relay != nil {
+		n.relay.Link.Set(slowness(by))
 	}
-	return &n.relay.Link
 }
 
 // redis is where the node finds Redis.

@@ -13,7 +13,7 @@ import (
 // Server is the SQL server of one bucket, which counts its connections.
 type Server struct {
 	*sandbox.Server
-	Link *sandbox.Link // between it and its clients
+	link *sandbox.Link // between it and its clients
 	Base time.Time     // moment 0 of its events
 	host string
 	port int
@@ -34,7 +34,7 @@ func startServer(ctx context.Context, o Options, i int) (*Server, error) {
 		return nil, err
 	}
 	addr := srv.Addr().(*net.TCPAddr)
-	s := &Server{Server: srv, Link: link, host: addr.IP.String(), port: addr.Port, Base: time.Now()}
+	s := &Server{Server: srv, link: link, host: addr.IP.String(), port: addr.Port, Base: time.Now()}
 	if o.Prepare == nil {
 		return s, nil
 	}
