@@ -66,6 +66,22 @@ func TestTolerated(t *testing.T) {
 	}
 }
 
+func TestOnLoan(t *testing.T) {
+	first, second := mark(Pause, 1, 10, 14), mark(Pause, 2, 12, 16)
+	first.Borrowed, second.Borrowed = []int{2, 0}, []int{3, 1}
+	other := mark(Kill, 3, 10, 16)
+	other.Borrowed = []int{9}
+	for _, c := range []struct {
+		bucket int
+		at     float64
+		want   int
+	}{{0, 9, 0}, {0, 11, 2}, {0, 13, 5}, {1, 13, 1}, {0, 14.5, 5}, {0, 15.5, 3}, {0, 18, 0}, {2, 13, 0}} {
+		if got := onLoan([]Mark{first, second, other}, c.bucket, sec(c.at)); got != c.want {
+			t.Errorf("bucket %d at %v: %d, want %d", c.bucket, c.at, got, c.want)
+		}
+	}
+}
+
 func TestToleratedWithoutWitnesses(t *testing.T) {
 	marks := []Mark{mark(RedisAway, 0, 6, 0), mark(Pause, 1, 10, 14)}
 	if got := tolerated(marks, 0, 6*time.Second); len(got) != 1 {

@@ -13,6 +13,9 @@ type Mark struct {
 	Step     Step
 	From, To time.Time // To is zero while it lasts
 	Note     string    // what went wrong with it, or that it was skipped
+	// Borrowed is how many slots of each bucket the node had on loan right before
+	// it was stopped.
+	Borrowed []int
 }
 
 func (m Mark) onAt(t time.Time) bool { return !t.Before(m.From) && (m.To.IsZero() || !t.After(m.To)) }
@@ -28,6 +31,13 @@ func (m *marks) begin(s Step, now time.Time) int {
 	defer m.mu.Unlock()
 	m.list = append(m.list, Mark{Step: s, From: now})
 	return len(m.list) - 1
+}
+
+// lent notes what a node that is about to be stopped has borrowed.
+func (m *marks) lent(i int, borrowed []int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.list[i].Borrowed = borrowed
 }
 
 // end closes the mark; err, if any, is noted.

@@ -40,7 +40,12 @@ func (n *nemesis) step(ctx context.Context, s Step) {
 		return
 	}
 	n.log("  %6.2fs %s", time.Since(n.zero).Seconds(), s.what())
+	var borrowed []int
+	if s.Fault == Pause || s.Fault == LongPause {
+		borrowed = n.borrowed(ctx, n.cluster.Nodes[s.Node-1])
+	}
 	mark := n.marks.begin(s, time.Now())
+	n.marks.lent(mark, borrowed)
 	undo, err := n.do(ctx, s)
 	if err != nil {
 		n.log("  %6.2fs %s: %v", time.Since(n.zero).Seconds(), s.what(), err)
@@ -59,6 +64,20 @@ func (n *nemesis) step(ctx context.Context, s Step) {
 	if err != nil {
 		n.log("  %6.2fs end of %s: %v", time.Since(n.zero).Seconds(), s.what(), err)
 	}
+}
+
+// borrowed asks a node how many slots of each bucket it has on loan; nil: it did
+// not answer.
+func (n *nemesis) borrowed(ctx context.Context, node *rig.Node) []int {
+	m, err := n.cluster.Probe.Metrics(ctx, node)
+	if err != nil {
+		return nil
+	}
+	var all []int
+	for i := range n.cluster.Servers {
+		all = append(all, int(m.Bucket(slotsBorrowed, rig.BucketName(i))))
+	}
+	return all
 }
 
 // do does a step and returns how it is undone.

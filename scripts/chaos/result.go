@@ -88,7 +88,8 @@ func (r *trial) judgeOverruns(done []Mark, samples []Sample) {
 		for _, o := range rig.Merged(m.Over, overrunGap) {
 			text := fmt.Sprintf("%s: %d connections, limit %d, at %s for %v; clients of each node held %v; last faults: %s",
 				rig.BucketName(o.Bucket), o.Peak, m.Limit, r.res.since(o.From), o.To.Sub(o.From).Round(time.Millisecond), heldAt(samples, o.From), before(done, o.From, 3))
-			apart := slices.ContainsFunc(excusedIn, func(s span) bool { return s.has(o.From) && s.has(o.To) })
+			loans := min(onLoan(done, o.Bucket, o.From), onLoan(done, o.Bucket, o.To))
+			apart := o.Peak-m.Limit <= loans || slices.ContainsFunc(excusedIn, func(s span) bool { return s.has(o.From) && s.has(o.To) })
 			switch {
 			case apart:
 				r.res.apart = append(r.res.apart, text)

@@ -30,6 +30,20 @@ func tolerated(list []Mark, witnesses int, hold time.Duration) []span {
 	return spans
 }
 
+// onLoan is how many connections of a bucket nodes that were stopped at t may
+// have kept although their loans had ended: the right to a borrowed slot lasts
+// for the loan time only, which is shorter than a pause may be.
+func onLoan(list []Mark, bucket int, t time.Time) int {
+	sum := 0
+	for _, m := range list {
+		stopped := m.Step.Fault == Pause || m.Step.Fault == LongPause
+		if stopped && bucket < len(m.Borrowed) && (span{m.From, m.To.Add(pauseGrace)}).has(t) {
+			sum += m.Borrowed[bucket]
+		}
+	}
+	return sum
+}
+
 // settle is how long Redis is of no use after it came back.
 const settle = 2 * time.Second
 
