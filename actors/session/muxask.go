@@ -69,6 +69,9 @@ func (p *port) doubt(r *muxRequest, e *event) (q question) {
 	if e.unsure || r.lost || x.core.left || x.core.tran != 0 {
 		return 0
 	}
+	if slices.ContainsFunc(x.state.Pins(), func(p statement.Pin) bool { return p.Reason == statement.BulkLoad }) {
+		return 0 // a server that waits for rows takes no question
+	}
 	if x.tranDoubtful(r, e.quiet) || r.typ == tds.PacketTransMgr && !p.tokens.AtLeast(tds.V72) {
 		q |= askTranCount
 	}
@@ -89,8 +92,11 @@ func (x *muxed) tranDoubtful(r *muxRequest, quiet bool) bool {
 		return false
 	}
 	a := &r.answer
-	if r.typ == tds.PacketTransMgr || r.typ == tds.PacketBulkLoad {
+	switch r.typ {
+	case tds.PacketTransMgr:
 		return quiet
+	case tds.PacketBulkLoad:
+		return true // nothing was asked after INSERT BULK
 	}
 	may := statement.Begins | statement.Implicit | statement.Unseen | statement.Handles
 	if quiet {
@@ -137,7 +143,11 @@ func (p *port) askBackend(r *muxRequest) deed {
 	}
 	if options != "" && optionsErr == nil {
 		x.state.Settle(x.state.Settings.Relative(x.login.base), now)
-		x.servedBy(p.backend).settings = x.state.Settings
+		s := x.servedBy(p.backend)
+		unsure := s.settings.Unknown() & (1 << statement.Database)
+		if s.settings = x.state.Settings; unsure != 0 {
+			s.settings = s.settings.Forget(unsure)
+		}
 	}
 	x.unheard = x.unheard || optionsErr != nil
 	return p.decide(r, e)

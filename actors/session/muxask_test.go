@@ -332,3 +332,29 @@ func TestOptionsAreReadBack(t *testing.T) {
 		})
 	}
 }
+
+// Between INSERT BULK and the rows nothing is asked: the server would not take
+// the rows any more.
+func TestNothingIsAskedInABulkLoad(t *testing.T) {
+	s := &quietServer{}
+	n := startQuiet(t, s, AskAlways)
+	c := n.connect(credentials())
+	if r, err := c.Query("EXEC begins INSERT BULK t (a int)"); err != nil || r.Err() != nil {
+		t.Fatal(r, err)
+	}
+	if got := s.texts(); strings.Contains(got, "@@TRANCOUNT") {
+		t.Errorf("the server got %q", got)
+	}
+	if err := c.Send(tds.PacketBulkLoad, 0, tds.Done{}.Append(nil, c.Version)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := c.Read(); err != nil || r.Err() != nil {
+		t.Fatal(r, err)
+	}
+	if got := s.texts(); !strings.HasSuffix(got, "SELECT @@TRANCOUNT") {
+		t.Errorf("after the rows the server got %q", got)
+	}
+	if got := pinned(n); got != "transaction" {
+		t.Errorf("pinned by %q", got)
+	}
+}
