@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"sluice/tds"
@@ -17,6 +19,17 @@ const cleanBatch = "WHILE @@TRANCOUNT > 0 ROLLBACK SET TRANSACTION ISOLATION LEV
 // ErrNotReset says that a server answered a request with RESETCONNECTION
 // without acknowledging the reset.
 var ErrNotReset = errors.New("backend: reset was not acknowledged")
+
+// backToDatabase is the statement that takes a session back to the login's
+// database after a reset; "" where RESETCONNECTION does it. Babelfish stays in
+// the database that it is in. Like it, but to no harm, SQL Server does not
+// acknowledge session recovery before 2014 or TDS 7.4.
+func (a *Answer) backToDatabase() string {
+	if a.Database == "" || slices.ContainsFunc(a.Features, func(f tds.Feature) bool { return f.ID == tds.FeatureSessionRecovery }) {
+		return ""
+	}
+	return " USE [" + strings.ReplaceAll(a.Database, "]", "]]") + "]"
+}
 
 // maxCleanResponse bounds the answer to cleanBatch in bytes.
 const maxCleanResponse = 16 << 10
@@ -49,7 +62,7 @@ func (c *Conn) Clean(ctx context.Context) error {
 
 func (c *Conn) clean() error {
 	var space [512]byte
-	batch := tds.SQLBatch{Text: cleanBatch}.Append(make([]byte, 0, 256), c.Version)
+	batch := tds.SQLBatch{Text: cleanBatch + c.Answer.backToDatabase()}.Append(make([]byte, 0, 256), c.Version)
 	msg := tds.AppendMessage(space[:0], tds.PacketSQLBatch, tds.StatusReset, 0, c.Answer.PacketSize, batch)
 	if _, err := c.Net.Write(msg); err != nil {
 		return err

@@ -133,3 +133,22 @@ func TestCleanLeavesNoDeadline(t *testing.T) {
 		t.Errorf("%d batches", n)
 	}
 }
+
+// Servers that are not known to go back to the login's database at a reset are
+// told to.
+func TestCleanGoesBackToTheDatabase(t *testing.T) {
+	recovery := []tds.Feature{{ID: tds.FeatureSessionRecovery}}
+	for _, tc := range []struct {
+		a    Answer
+		want string
+	}{
+		{Answer{Database: "app1"}, " USE [app1]"},
+		{Answer{Database: "a]b"}, " USE [a]]b]"},
+		{Answer{Database: "app1", Features: recovery}, ""},
+		{Answer{}, ""},
+	} {
+		if got := tc.a.backToDatabase(); got != tc.want {
+			t.Errorf("%+v: %q, want %q", tc.a, got, tc.want)
+		}
+	}
+}

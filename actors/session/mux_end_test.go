@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"sluice/actors/backend"
+	"sluice/actors/statement"
 	"sluice/tds"
 )
 
@@ -75,6 +76,23 @@ func TestAnnouncing(t *testing.T) {
 		a := backend.Answer{Ack: tds.LoginAck{Version: v, ProgName: "Microsoft SQL Server", ProgVersion: [4]byte{16}}}
 		if got := announces(&a); got != want {
 			t.Errorf("%v: %v", v, got)
+		}
+	}
+}
+
+// A server that is not known to change the database at a reset is told to
+// before anybody else uses it.
+func TestDatabaseAfterReset(t *testing.T) {
+	base := statement.LoginDefaults(true).WithDatabase("app1")
+	moved := statement.Settings{}.WithDatabase("app2")
+	for suspect, want := range map[bool]string{true: "USE [app1]", false: ""} {
+		l := sharedLogin{base: base, suspect: suspect}
+		got, ok := statement.Replay(l.afterReset(moved), statement.Settings{}, base)
+		if got != want || !ok {
+			t.Errorf("suspect %v: %q, %v, want %q", suspect, got, ok, want)
+		}
+		if got := l.afterReset(statement.Settings{}); got != (statement.Settings{}) {
+			t.Errorf("suspect %v: %+v where nobody has changed the database", suspect, got)
 		}
 	}
 }

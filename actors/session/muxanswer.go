@@ -162,8 +162,9 @@ func (p *port) conclude(r *muxRequest) event {
 	s := x.servedBy(p.backend)
 	now := time.Now()
 	e := event{what: hapDone}
+	stays := (a.reset || r.judged && r.verdict.Effects&statement.Resets != 0) && x.login.stays(&s.settings)
 	if a.reset {
-		s.settings, s.left = s.settings.AfterReset(), 0
+		s.settings, s.left = x.login.afterReset(s.settings), 0
 	}
 	if r.reset {
 		// Servers do not tell of every transaction, not to TDS 7.1 for one.
@@ -220,6 +221,9 @@ func (p *port) conclude(r *muxRequest) event {
 		x.state.Settle(x.state.Settings.Relative(x.login.base), now)
 	}
 	s.settings = x.state.Settings
+	if stays {
+		s.settings = s.settings.Forget(1 << statement.Database)
+	}
 	if r.judged {
 		s.left |= r.verdict.Effects & (statement.Identity | statement.Writes | statement.Unseen)
 	} else if r.typ != tds.PacketTransMgr {

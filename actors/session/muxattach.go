@@ -74,7 +74,7 @@ func (p *port) arrange(r *muxRequest, s *served) (sql string, reset bool) {
 	x := p.mx
 	if r.reset {
 		// The request resets by itself; what survives that must be right before.
-		from := s.settings.AfterReset()
+		from := x.login.afterReset(s.settings)
 		if from == r.want {
 			return "", false
 		}
@@ -96,7 +96,7 @@ func (p *port) arrange(r *muxRequest, s *served) (sql string, reset bool) {
 			return text, false
 		}
 		// Only where a reset that comes with the request would not do as well.
-		if s.prepared.Len() > 0 || s.settings.AfterReset() != r.want {
+		if s.prepared.Len() > 0 || x.login.afterReset(s.settings) != r.want {
 			base, valid, ask := x.share.bases.of(&x.login.key, time.Now())
 			if valid {
 				if text, ok := statement.Replay(s.settings, r.want, base); ok {
@@ -106,7 +106,7 @@ func (p *port) arrange(r *muxRequest, s *served) (sql string, reset bool) {
 			r.asksBase = ask
 		}
 	}
-	from := s.settings.AfterReset()
+	from := x.login.afterReset(s.settings)
 	if from != r.want {
 		sql, _ = statement.Replay(from, r.want, x.login.base)
 		if sql != "" {
@@ -245,7 +245,7 @@ func (p *port) prepareStatements(r *muxRequest, s *served) (answer []byte, rolle
 			return nil, false, errNotReset
 		}
 		r.ourReset = false
-		s.settings, s.left = s.settings.AfterReset(), 0
+		s.settings, s.left = x.login.afterReset(s.settings), 0
 	}
 	answer, err = r.plan.BeforeEnd(r.payload(), &r.rpc)
 	return answer, seen.rolledBack, err

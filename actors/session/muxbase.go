@@ -67,7 +67,7 @@ func (p *port) askBase(r *muxRequest, s *served) error {
 	if !seen.reset {
 		return errNotReset
 	}
-	s.settings, s.left = s.settings.AfterReset(), 0
+	s.settings, s.left = x.login.afterReset(s.settings), 0
 	p.backend.Session.Owner = 0
 	text, err := tds.ScalarText(seen.kept, p.tokens)
 	if own := (*tds.ServerError)(nil); errors.As(err, &own) || errors.Is(err, tds.ErrNotScalar) {

@@ -81,6 +81,20 @@ func (s *served) Cleaned() {
 	s.recovery.Reset()
 }
 
+// stays tells whether a reset may leave a session with these settings in
+// another database than the login's: Babelfish does not change it.
+func (l *sharedLogin) stays(s *statement.Settings) bool {
+	return l.suspect && (s.Database() != "" || s.Unknown().Has(statement.Database))
+}
+
+// afterReset is what RESETCONNECTION makes of a backend's settings.
+func (l *sharedLogin) afterReset(s statement.Settings) statement.Settings {
+	if l.stays(&s) {
+		return s.AfterReset().Forget(1 << statement.Database)
+	}
+	return s.AfterReset()
+}
+
 // servedBy returns the state of a connection, making it on first use.
 func (x *muxed) servedBy(c *backend.Conn) *served {
 	s, ok := c.Session.State.(*served)
