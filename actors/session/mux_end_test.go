@@ -96,3 +96,15 @@ func TestDatabaseAfterReset(t *testing.T) {
 		}
 	}
 }
+
+// The answer of a server that did not do the node's reset is nobody's.
+func TestAnswerWithoutResetIsNotPassedOn(t *testing.T) {
+	s := &txServer{deaf: true}
+	n, _ := startShared(t, s, shared(1))
+	a, b := n.connect(credentials()), n.connect(credentials())
+	query(t, a, "EXEC unseen")
+	r, err := b.Query("EXEC unseen")
+	if err != nil || r.Err() == nil || r.Rows != 0 {
+		t.Errorf("%d rows, %v, %v", r.Rows, r.Err(), err)
+	}
+}

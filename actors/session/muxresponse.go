@@ -39,6 +39,9 @@ func (p *port) runRequest(r *muxRequest) (next deed, again, ended bool) {
 	var resp response
 	for {
 		from, n, eom, hold, err := p.followPackets(r, &resp)
+		if err == nil && r.ourReset && !r.answer.reset {
+			err = errNotReset // which comes first; the answer may be of another client's state
+		}
 		if err != nil {
 			p.responseBroken(&resp, err)
 			return deed{}, false, true

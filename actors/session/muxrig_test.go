@@ -27,6 +27,7 @@ type txServer struct {
 	last   uint64 // descriptor given out
 	resets int
 	ran    []string
+	deaf   bool // to resets
 	slow   func(c *tdstest.ServerConn, head []byte) error
 }
 
@@ -52,7 +53,7 @@ func (s *txServer) script() tdstest.Script {
 				return hangup(err)
 			}
 			var body []byte
-			if m.Status&(tds.StatusReset|tds.StatusResetSkipTran) != 0 {
+			if m.Status&(tds.StatusReset|tds.StatusResetSkipTran) != 0 && !s.deaf {
 				if m.Status&tds.StatusReset != 0 {
 					open = 0
 				}
