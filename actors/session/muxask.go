@@ -75,7 +75,9 @@ func (p *port) doubt(r *muxRequest, e *event) (q question) {
 	if x.tranDoubtful(r, e.quiet) || r.typ == tds.PacketTransMgr && !p.tokens.AtLeast(tds.V72) {
 		q |= askTranCount
 	}
-	if !x.unheard && !x.reads && x.state.Readable() && !p.draining {
+	// Where statements begin transactions, the question would.
+	implicit := x.state.Settings.MayBe(statement.ImplicitTransactions, false)
+	if !x.unheard && !x.reads && !implicit && x.state.Readable() && !p.draining {
 		q |= askOptions
 	}
 	return q
@@ -159,6 +161,9 @@ func (p *port) questionBackend(r *muxRequest, text string) (string, error) {
 	b := tds.SQLBatch{Text: text}.Append(nil, p.tokens)
 	if err := p.aside(tds.PacketSQLBatch, 0, b, &seen, &r.walker); err != nil {
 		return "", err
+	}
+	if seen.failed != nil {
+		return "", seen.failed
 	}
 	return tds.ScalarText(seen.kept, p.tokens)
 }

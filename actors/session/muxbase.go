@@ -69,9 +69,15 @@ func (p *port) askBase(r *muxRequest, s *served) error {
 	}
 	s.settings, s.left = x.login.afterReset(s.settings), 0
 	p.backend.Session.Owner = 0
-	text, err := tds.ScalarText(seen.kept, p.tokens)
-	if own := (*tds.ServerError)(nil); errors.As(err, &own) || errors.Is(err, tds.ErrNotScalar) {
+	own := (*tds.ServerError)(nil)
+	if errors.As(seen.failed, &own) {
 		return nil // it does not tell: things stay as they were
+	} else if seen.failed != nil {
+		return seen.failed
+	}
+	text, err := tds.ScalarText(seen.kept, p.tokens)
+	if errors.Is(err, tds.ErrNotScalar) {
+		return nil
 	} else if err != nil {
 		return err
 	}
