@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"sluice/actors/prepared"
@@ -29,13 +30,14 @@ func (p *port) attach(r *muxRequest) deed {
 			}
 		}
 	}
+	p.between(r, s)
 	if err == nil && r.fresh && s.prepared.Due() {
 		err = p.freeHandles(r, s)
 	}
 	if err == nil && (sql != "" || batchReset) {
 		err = p.arrangeBy(r, s, sql, batchReset)
 	}
-	if r.inText && r.ourReset {
+	if err == nil && r.inText && r.ourReset {
 		// The reset must come before the handles that the text is to name.
 		r.ourReset = false
 		err = p.arrangeBy(r, s, resetAlone, true)
@@ -54,7 +56,6 @@ func (p *port) attach(r *muxRequest) deed {
 	if err == nil && r.handles {
 		answer, rolledBack, err = p.prepareStatements(r, s)
 	}
-	c.Session.Owner = uint64(p.actor.ID())
 	switch {
 	case err != nil:
 		r.err = &refusal.Error{Cause: refusal.BackendLost, Bucket: p.bucket.ID, Node: p.env.Node, Err: err, Detail: "a connection could not be made ready"}
@@ -65,6 +66,22 @@ func (p *port) attach(r *muxRequest) deed {
 		return p.answeredEarly(answer, rolledBack)
 	}
 	return p.step(event{what: hapReady})
+}
+
+// nobody is the owner of a backend that was made ready for a request which was
+// not sent: what is left there is not the client's, and no more as its owner
+// knows it.
+const nobody = math.MaxUint64
+
+// between notes what is to be thought of the backend if the request is given up
+// before it is sent. The owner changes with the request (runRequest).
+func (p *port) between(r *muxRequest, s *served) {
+	if c := &p.backend.Session; c.Owner != 0 && c.Owner != uint64(p.actor.ID()) {
+		c.Owner = nobody
+	}
+	if r.reset || r.ourReset {
+		s.left |= statement.Unseen // as it still is, and its handles forgotten
+	}
 }
 
 // arrange decides how a backend that the session did not hold gets the
@@ -87,7 +104,8 @@ func (p *port) arrange(r *muxRequest, s *served) (sql string, reset bool) {
 	owner := p.backend.Session.Owner
 	// The session's own backend may be reset too, for its settings' sake; what
 	// it held of the client's is not there any more than in another one.
-	leaks := owner != me && (s.left&statement.Unseen != 0 || owner != 0 && (!r.judged && r.typ != tds.PacketTransMgr || r.verdict.Effects&(statement.ReadsLast|statement.Unseen) != 0))
+	// A text can name any statement that is prepared there.
+	leaks := r.pin == prepared.PinText && s.prepared.Len()+s.prepared.Garbage() > 0 || owner != me && (s.left&statement.Unseen != 0 || owner != 0 && (!r.judged && r.typ != tds.PacketTransMgr || r.verdict.Effects&(statement.ReadsLast|statement.Unseen) != 0))
 	if !leaks {
 		if s.settings == r.want {
 			return "", false
@@ -246,6 +264,7 @@ func (p *port) prepareStatements(r *muxRequest, s *served) (answer []byte, rolle
 		}
 		r.ourReset = false
 		s.settings, s.left = x.login.afterReset(s.settings), 0
+		p.backend.Session.Owner = 0
 	}
 	answer, err = r.plan.BeforeEnd(r.payload(), &r.rpc)
 	return answer, seen.rolledBack, err

@@ -21,6 +21,9 @@ func (p *port) runRequest(r *muxRequest) (next deed, again, ended bool) {
 	start := time.Now()
 	p.mu.Lock()
 	p.owed, p.used, p.attention = 1, true, false
+	if c := p.backend; c != nil { // else the session has just ended
+		c.Session.Owner = uint64(p.actor.ID())
+	}
 	p.mu.Unlock()
 	p.followBy(&r.walker, r)
 	r.lost = p.mx.lostTrack

@@ -1,0 +1,119 @@
+package session
+
+import (
+	"strings"
+	"testing"
+
+	"sluice/tds"
+	"sluice/tds/tdstest"
+)
+
+// A request that was given up before it was sent has not made its client the
+// one that used the backend last: what is left there is another's.
+func TestSharedGivenUpBeforeSent(t *testing.T) {
+	replaying, goOn := make(chan struct{}, 1), make(chan struct{})
+	hold := false
+	srv := newServer(t, sqlServer(func(c *tdstest.ServerConn, m tds.Message, text string) error {
+		var b []byte
+		switch {
+		case m.Type == tds.PacketAttention:
+			return tdstest.AcknowledgeAttention(c)
+		case m.Status&tds.StatusReset != 0:
+			b = tds.EnvChange{Type: tds.EnvResetConnection}.Append(b)
+		}
+		if hold && text == "SET LOCK_TIMEOUT 5" {
+			hold = false
+			replaying <- struct{}{}
+			if err := tdstest.WaitFor(goOn)(c); err != nil {
+				return err
+			}
+		}
+		return c.Reply(tds.Done{}.Append(b, c.Version))
+	}))
+	n := startNode(t, srv.Addr(), shared(1))
+	a, b := n.connect(credentials()), n.connect(credentials())
+	query(t, b, "SET LOCK_TIMEOUT 5")
+	query(t, a, "INSERT INTO t VALUES (1)")
+	hold = true
+	if err := b.Batch("SELECT 1", 0); err != nil {
+		t.Fatal(err)
+	}
+	<-replaying
+	if err := b.Attention(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the attention is noticed", func() bool {
+		for _, p := range n.env.sessions.ports() {
+			p.mu.Lock()
+			cancel := p.mx.core.cancel
+			p.mu.Unlock()
+			if cancel {
+				return true
+			}
+		}
+		return false
+	})
+	goOn <- struct{}{}
+	statuses(t, b, 2)
+	query(t, b, "SELECT @@IDENTITY")
+	resets := 0
+	for _, m := range received(srv, tds.PacketSQLBatch) {
+		if m.Message.Status&tds.StatusReset != 0 {
+			resets++
+		}
+	}
+	if resets != 1 {
+		t.Errorf("%d resets: it could read what another client has left", resets)
+	}
+}
+
+// To ask for options would begin a transaction where each statement may do so.
+func TestOptionsAreNotReadInImplicitTransactions(t *testing.T) {
+	for _, text := range []string{"SET IMPLICIT_TRANSACTIONS ON SELECT 1/0", "SET NOCOUNT ON SELECT 1/0"} {
+		t.Run(text, func(t *testing.T) {
+			begins := strings.Contains(text, "NOCOUNT") // though nothing told so
+			asked := false
+			srv := newServer(t, optionsServer(func(c *tdstest.ServerConn) []byte {
+				asked = true
+				begin := tds.EnvChange{Type: tds.EnvBeginTransaction, NewBytes: tds.TransactionBytes(7)}.Append(nil)
+				return append(begin, textAnswer("2|2147483647|-1|7|mdy|2|us_english|app")(c)...)
+			}))
+			n := startNode(t, srv.Addr(), shared(1))
+			c := n.connect(credentials())
+			if _, err := c.Query(text); err != nil {
+				t.Fatal(err)
+			}
+			if asked != begins {
+				t.Errorf("asked: %v", asked)
+			}
+			other := n.connect(credentials())
+			if begins {
+				closed(t, c)
+				query(t, other, "SELECT 1")
+				if l := len(received(srv, tds.PacketLogin7)); l != 2 {
+					t.Errorf("%d backend logins: another client is in that transaction", l)
+				}
+				return
+			}
+			if got := pinned(n); got != "set_option" {
+				t.Errorf("pinned by %q", got)
+			}
+		})
+	}
+}
+
+// A server's numbers of prepared statements, named in a text, are found by
+// nobody but who has them from that server.
+func TestSharedHandlesOfOthersInText(t *testing.T) {
+	n, _, _ := startPrepared(t, 1)
+	a, b := n.connect(credentials()), n.connect(credentials())
+	rpc(t, a, tds.ProcPrepare, append(prepareParams("", "SELECT 41"), intParam(nil, 1)...))
+	query(t, b, "SELECT 1") // takes the connection over as it is
+	r, err := b.Query("EXEC sp_execute 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := numbers(r); len(got) != 1 || got[0] != 8179 {
+		t.Errorf("errors %v and %d rows of what another client has prepared", got, r.Rows)
+	}
+}
