@@ -110,7 +110,8 @@ const excuseTime = 4 * time.Second
 // unexplained is what explain returns if nothing does.
 const unexplained = ""
 
-// explain names what explains a failure: the latest fault that can have led to it.
+// explain names what explains a failure: of the faults that can have led to it
+// the likeliest, and of these the latest.
 func explain(f failure, done []Mark, hold time.Duration) string {
 	switch f.kind {
 	case failedBusy:
@@ -118,28 +119,46 @@ func explain(f failure, done []Mark, hold time.Duration) string {
 	case failedOdd:
 		return unexplained
 	}
-	why := unexplained
+	why, best := unexplained, no
 	for _, m := range done {
 		after := m.To.IsZero() || f.at.Before(m.To.Add(hold+excuseTime))
-		if !m.Step.Fault.quiet() && !f.at.Before(m.From) && after && explains(m.Step, f) {
-			why = string(m.Step.Fault)
+		if m.Step.Fault.quiet() || f.at.Before(m.From) || !after {
+			continue
+		}
+		if l := explains(m.Step, f); l > no && l >= best {
+			why, best = string(m.Step.Fault), l
 		}
 	}
 	return why
 }
 
-// explains tells whether a step can lead to a failure at all.
-func explains(s Step, f failure) bool {
+// likelihood is whether a fault leads to a failure.
+type likelihood int
+
+const (
+	no likelihood = iota
+	perhaps
+	likely
+)
+
+// explains tells whether a step can lead to a failure.
+func explains(s Step, f failure) likelihood {
+	when := func(is bool, l likelihood) likelihood {
+		if is {
+			return l
+		}
+		return no
+	}
 	ofNode := s.Fault.ofNode() && (s.Node == f.node || f.node == 0)
 	switch f.kind {
 	case failedKilled:
-		return s.Fault == BackendKill || s.Fault == ServerAway
+		return when(s.Fault == BackendKill || s.Fault == ServerAway, likely)
 	case failedDraining:
-		return ofNode && (s.Fault == Leave || s.Fault == Join)
+		return when(ofNode && (s.Fault == Leave || s.Fault == Join), likely)
 	case failedFenced:
-		return ofNode || s.Fault.cuts() || faults[s.Fault].target == targetRedis
+		return when(ofNode || s.Fault.cuts() || faults[s.Fault].target == targetRedis, likely)
 	case failedServer:
-		return ofNode || s.Fault.ofServer()
+		return max(when(s.Fault.ofServer(), likely), when(ofNode, perhaps))
 	}
-	return ofNode || s.Fault.cuts() || !s.Fault.ofNode()
+	return max(when(ofNode, likely), when(s.Fault.cuts() || !s.Fault.ofNode(), perhaps))
 }

@@ -222,6 +222,15 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+func TestTheLikeliestExplains(t *testing.T) {
+	marks := []Mark{mark(ServerAway, 0, 5, 6), mark(Kill, 1, 6, 7), mark(CutGossip, 1, 7, 8), mark(RedisFlush, 0, 8, 8)}
+	for kind, want := range map[failureKind]Fault{failedServer: ServerAway, failedFenced: RedisFlush, failedNetwork: CutGossip} {
+		if got := explain(failure{at: sec(9), node: 1, kind: kind}, marks, 6*time.Second); got != string(want) {
+			t.Errorf("%d: %s, want %s", kind, got, want)
+		}
+	}
+}
+
 func TestReport(t *testing.T) {
 	r := &result{schedule: Generate(3, testPlan(true)), peaks: []int{20, 21}, ok: 5, refusedFor: map[string]int{"50004 queue_timeout": 3}}
 	for i := range 2 * maxLines {
