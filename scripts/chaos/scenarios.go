@@ -28,12 +28,12 @@ func scenarios() map[string]scenario {
 	const s = time.Second
 	one := func(st ...Step) func(*Options) []Step { return func(*Options) []Step { return st } }
 	return map[string]scenario{
-		"join":        {about: "a node more joins a busy fleet and leaves again", length: 14 * s, steps: func(o *Options) []Step { return []Step{at(1, Join, o.Nodes+1, 8*s)} }},
-		"leave":       {about: "a node is terminated and comes back", length: 14 * s, steps: one(at(1, Leave, 2, 8*s))},
-		"kill":        {about: "a node is killed; its host still answers for it", length: 22 * s, steps: one(at(1, Kill, 2, 16*s))},
-		"kill-guard":  {about: "a node is killed together with its guard: only silence tells", length: 26 * s, steps: one(at(1, KillGuard, 2, 20*s))},
-		"rejoin":      {about: "a node is killed and started again at once, twice", length: 16 * s, steps: one(at(1, Kill, 2, 300*time.Millisecond), at(8, Kill, 2, 300*time.Millisecond))},
-		"pause":       {about: "a node is stopped for less than the hold time, then for longer", length: 34 * s, steps: func(o *Options) []Step { return []Step{at(1, Pause, 2, o.Hold*6/10), at(13, LongPause, 3, o.Hold*3/2)} }},
+		"join":       {about: "a node more joins a busy fleet and leaves again", length: 14 * s, steps: func(o *Options) []Step { return []Step{at(1, Join, o.Nodes+1, 8*s)} }},
+		"leave":      {about: "a node is terminated and comes back", length: 14 * s, steps: one(at(1, Leave, 2, 8*s))},
+		"kill":       {about: "a node is killed; its host still answers for it", length: 22 * s, steps: one(at(1, Kill, 2, 16*s))},
+		"kill-guard": {about: "a node is killed together with its guard: only silence tells", length: 26 * s, steps: one(at(1, KillGuard, 2, 20*s))},
+		"rejoin":     {about: "a node is killed and started again at once, twice", length: 16 * s, steps: one(at(1, Kill, 2, 300*time.Millisecond), at(8, Kill, 2, 300*time.Millisecond))},
+		"pause":      {about: "a node is stopped for less than the hold time, then for longer", length: 34 * s, steps: func(o *Options) []Step { return []Step{at(1, Pause, 2, o.Hold*6/10), at(13, LongPause, 3, o.Hold*3/2)} }},
 		"pause-loan": {about: "a node is stopped with borrowed slots for longer than the loan time: what it keeps is counted apart", length: 16 * s, steps: func(o *Options) []Step {
 			return []Step{at(1, RedisAway, 0, 0), at(2, LoadOn, 2, 0), at(6.95, LoadOn, 1, 0), at(7.1, Pause, 2, o.Loan*2), at(13, LoadUniform, 0, 0)}
 		}},
