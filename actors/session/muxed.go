@@ -40,6 +40,8 @@ type muxed struct {
 	asked     *ask // the request that waits for a backend
 	serving   bool // a goroutine is at work on a request, and closes handles after it
 	stopped   bool // the actor is gone: nobody answers what was asked
+	sent      bool // the backend has all of the request: an attention may follow
+	late      bool // one came before that
 	lostTrack bool // of the backend's responses
 	reads     bool // the client has asked for what the request before left (@@ROWCOUNT)
 	mute      bool // the server has not announced a transaction that it began

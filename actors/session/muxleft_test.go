@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -115,5 +116,77 @@ func TestSharedHandlesOfOthersInText(t *testing.T) {
 	}
 	if got := numbers(r); len(got) != 1 || got[0] != 8179 {
 		t.Errorf("errors %v and %d rows of what another client has prepared", got, r.Rows)
+	}
+}
+
+// An attention that comes while its request is about to be sent reaches the
+// server after it: ahead of it, it would be answered alone, and the response
+// would go to whoever is next.
+func TestSharedAttentionBeforeRequestIsSent(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		t.Run(fmt.Sprint("leaves ", leaves), func(t *testing.T) {
+			srv := newServer(t, sqlServer(answerAll))
+			n := startNode(t, srv.Addr(), shared(1))
+			c := n.connect(credentials())
+			query(t, c, "SELECT 1")
+			p := n.env.sessions.ports()[0]
+			eventually(t, "the session is idle", func() bool {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				return p.phase == phaseIdle
+			})
+			// Of the session's goroutine, which goes on reading the client.
+			r := muxRequests.Get().(*muxRequest)
+			r.begin(p)
+			r.typ, r.status, r.whole, r.packets = tds.PacketSQLBatch, tds.StatusEOM, true, 1
+			r.n = copy(r.buf[tds.HeaderSize:], tds.SQLBatch{Text: "SELECT 2"}.Append(nil, tds.V74))
+			r.headers, _ = tds.DecodeAllHeaders(r.payload(), tds.V74)
+			p.mu.Lock()
+			p.setPhase(phaseBusy)
+			p.mx.serving, p.mx.sent, p.mx.late, p.watching = true, false, false, true
+			p.mu.Unlock()
+			p.judge(r)
+			d := p.step(event{what: hapRequest})
+			if d = p.askBucket(r); d.act != actAttach {
+				t.Fatal(d)
+			}
+			if d = p.attach(r); d.act != actSend {
+				t.Fatal(d)
+			}
+			if leaves {
+				_ = c.Close()
+			} else if err := c.Attention(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "that is noticed", func() bool {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				return p.mx.late || p.attention
+			})
+			if _, _, ended := p.runRequest(r); ended != leaves {
+				t.Errorf("ended: %v", ended)
+			}
+			if !leaves {
+				p.rest(r)
+			}
+			r.done()
+			if leaves {
+				n.gone()
+			} else if s := statuses(t, c, 2); s[1]&tds.DoneAttention == 0 {
+				t.Errorf("statuses %v", s)
+			}
+			before := 0 // the attention: batches
+			for _, m := range srv.Received() {
+				if m.Message.Type == tds.PacketAttention {
+					break
+				}
+				if m.Message.Type == tds.PacketSQLBatch {
+					before++
+				}
+			}
+			if before != 2 || len(received(srv, tds.PacketAttention)) != 1 {
+				t.Errorf("%d batches before the attention", before)
+			}
+		})
 	}
 }

@@ -90,7 +90,7 @@ func (r *muxRequest) done() {
 func (p *port) readRequest(r *muxRequest, h tds.Header) error {
 	p.mu.Lock()
 	p.setPhase(phaseBusy)
-	p.mx.serving = true
+	p.mx.serving, p.mx.sent, p.mx.late = true, false, false
 	p.mu.Unlock()
 	p.requests.Add(1)
 	inc(p.bucket.Metrics.Requests[h.Type])

@@ -36,6 +36,7 @@ func (p *port) runRequest(r *muxRequest) (next deed, again, ended bool) {
 		p.backendLost(true, serverErr)
 		return deed{}, false, true
 	}
+	p.requestSent()
 	if long || !r.fresh {
 		p.awaitResponse(len(p.client.buffered()) > 0)
 	}
@@ -81,6 +82,20 @@ func (p *port) runRequest(r *muxRequest) (next deed, again, ended bool) {
 		case eom:
 			resp = response{}
 		}
+	}
+}
+
+// requestSent notes that attentions may be passed on, and does so with one that
+// has come already.
+func (p *port) requestSent() {
+	p.mu.Lock()
+	p.mx.sent = true
+	late := p.mx.late
+	p.attention = late
+	to := p.backend
+	p.mu.Unlock()
+	if late && to != nil && p.server.send(tds.AppendAttention(nil)) != nil {
+		to.Abort() // who reads the response notices
 	}
 }
 

@@ -157,10 +157,14 @@ func (p *port) muxAttention(size int) bool {
 	case actWithdraw:
 		p.mx.asked.wake()
 	case actForward:
-		if p.attention { // one answer for both
+		switch {
+		case !p.mx.sent: // ahead of its request it would be answered alone
+			p.mx.late, d.act = true, actNone
+		case p.attention: // one answer for both
 			d.act = actNone
+		default:
+			p.attention = true
 		}
-		p.attention = true
 	}
 	p.mu.Unlock()
 	p.client.take(size)
@@ -186,8 +190,12 @@ func (p *port) muxClientLost(err error) {
 	case actWithdraw:
 		p.mx.asked.wake()
 	case actDiscard:
-		p.discard, cancel, to = true, !p.attention, p.backend
-		p.attention = true
+		p.discard, to = true, p.backend
+		if p.mx.sent {
+			cancel, p.attention = !p.attention, true
+		} else {
+			p.mx.late = true
+		}
 		_ = to.Net.SetReadDeadline(time.Now().Add(p.env.CleanTimeout))
 	}
 	p.mu.Unlock()
