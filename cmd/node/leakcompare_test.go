@@ -81,7 +81,7 @@ func (x *blanked) wasBlanked(i int) bool {
 // one that the server sends to a session that it ends.
 func brokenOff(r *tdstest.Response, a *ask) bool {
 	for _, e := range r.Errors() {
-		if strings.HasPrefix(e.Text, "Sluice:") || e.Class >= 20 && !a.fatal {
+		if strings.HasPrefix(e.Text, "Sluice:") || e.Class >= 20 && !(a.fatal && e.Number == 50000) {
 			return true
 		}
 	}

@@ -134,7 +134,14 @@ func (p *player) begin() error {
 
 // renew empties the tables on the connections that there are.
 func (p *player) renew() error {
-	if err := p.loose("SET XACT_ABORT OFF SET IMPLICIT_TRANSACTIONS OFF IF @@TRANCOUNT > 0 ROLLBACK TRAN"); err != nil {
+	const text = "SET XACT_ABORT OFF SET IMPLICIT_TRANSACTIONS OFF IF @@TRANCOUNT > 0 ROLLBACK TRAN"
+	// First alone: a transaction that is open there only must not wait for a
+	// backend, which others may hold who wait for it.
+	a := ask{what: text, send: func(c *tdstest.Client, _ int) error { return c.Batch(text, 0) }}
+	if _, err := p.sides[1].send(&a, 1); err != nil {
+		return fmt.Errorf("%s: alone: %w", text, err)
+	}
+	if err := p.loose(text); err != nil {
 		return err
 	}
 	return p.batch("TRUNCATE TABLE app1.dbo.%s", p.table())
