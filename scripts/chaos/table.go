@@ -134,7 +134,7 @@ func (rec record) markdown(w io.Writer) {
 	for _, r := range rec.Runs {
 		violations, apart, odd = violations+len(r.Violations), apart+len(r.Apart), odd+len(r.Odd)
 	}
-	fmt.Fprintf(w, "# Random faults\n\n`%s`\n\n%d schedules in %v, %d violations, %d times over the limit in a pause longer than the hold time, %d errors of clients that nothing explains, %d runs that broke.\n",
+	fmt.Fprintf(w, "# Random faults\n\n`%s`\n\n%d schedules in %v, %d violations, %d times over the limit while a node was stopped for longer than its right lasts, %d errors of clients that nothing explains, %d runs that broke.\n",
 		rec.Command, len(rec.Runs), (time.Duration(rec.Took) * time.Second), violations, apart, odd, rec.Broken)
 	fmt.Fprintf(w, "\n## Time until clients hold everything again\n\n| After | Median | Worst | Bound | Times | Not before the end |\n|---|---:|---:|---:|---:|---:|\n")
 	for _, r := range rec.Recoveries {
