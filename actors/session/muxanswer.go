@@ -224,6 +224,9 @@ func (p *port) conclude(r *muxRequest) event {
 	if stays {
 		s.settings = s.settings.Forget(1 << statement.Database)
 	}
+	if level := before.Level(); a.reset && level != 0 && level == x.state.Settings.Level() {
+		s.settings = s.settings.Forget(1 << statement.Isolation) // see LeftByReset
+	}
 	if r.judged {
 		s.left |= r.verdict.Effects & (statement.Identity | statement.Writes | statement.Unseen)
 	} else if r.typ != tds.PacketTransMgr {

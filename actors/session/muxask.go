@@ -146,7 +146,7 @@ func (p *port) askBackend(r *muxRequest) deed {
 	if options != "" && optionsErr == nil {
 		x.state.Settle(x.state.Settings.Relative(x.login.base), now)
 		s := x.servedBy(p.backend)
-		unsure := s.settings.Unknown() & (1 << statement.Database)
+		unsure := s.settings.Unknown() & (1<<statement.Database | 1<<statement.Isolation)
 		if s.settings = x.state.Settings; unsure != 0 {
 			s.settings = s.settings.Forget(unsure)
 		}

@@ -92,9 +92,9 @@ func (l *sharedLogin) stays(s *statement.Settings) bool {
 // afterReset is what RESETCONNECTION makes of a backend's settings.
 func (l *sharedLogin) afterReset(s statement.Settings) statement.Settings {
 	if l.stays(&s) {
-		return s.AfterReset().Forget(1 << statement.Database)
+		return s.LeftByReset().Forget(1 << statement.Database)
 	}
-	return s.AfterReset()
+	return s.LeftByReset()
 }
 
 // servedBy returns the state of a connection, making it on first use.

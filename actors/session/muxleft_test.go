@@ -190,3 +190,32 @@ func TestSharedAttentionBeforeRequestIsSent(t *testing.T) {
 		})
 	}
 }
+
+// Not every server leaves the isolation level alone when it resets: it is
+// stated again.
+func TestSharedIsolationAfterReset(t *testing.T) {
+	const level = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"
+	for _, own := range []bool{false, true} {
+		t.Run(fmt.Sprint("own ", own), func(t *testing.T) {
+			s := &txServer{}
+			n, _ := startShared(t, s, shared(1))
+			a, b := n.connect(credentials()), n.connect(credentials())
+			query(t, a, level)
+			if own {
+				if err := a.Batch("SELECT 1", tds.StatusReset); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := a.Read(); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				query(t, b, "EXEC p") // so that there is a reset
+			}
+			before := len(s.texts())
+			query(t, a, "SELECT 2")
+			if got := s.texts()[before:]; len(got) != 2 || got[0] != level {
+				t.Errorf("the server got %q", got)
+			}
+		})
+	}
+}

@@ -100,6 +100,19 @@ func (s Settings) AfterReset() Settings {
 	return Settings{isolation: s.isolation, unknown: s.unknown & (1 << Isolation)}
 }
 
+// LeftByReset is AfterReset for what a backend certainly has: Azure and the
+// first releases of SQL Server 2014 take the isolation level back too.
+func (s Settings) LeftByReset() Settings {
+	s = s.AfterReset()
+	if s.isolation != 0 {
+		s = s.Forget(1 << Isolation)
+	}
+	return s
+}
+
+// Level is the isolation level, 0 for READ COMMITTED or an unknown one.
+func (s *Settings) Level() uint8 { return s.isolation }
+
 // Forget returns s with options unknown.
 func (s Settings) Forget(o Options) Settings {
 	s.known &^= o
