@@ -77,9 +77,25 @@ func (s *state) opened(c *backend.Conn, user string, d Digest, now time.Time) {
 	if !c.Born.Before(s.oldest) {
 		s.creds[user] = credential{d, now}
 		if c.Key.Shared {
-			s.answers[c.Key] = c.Answer
+			s.keepAnswer(c)
 		}
 	}
+}
+
+// maxAnswers bounds the answers to logins that are kept. Without one a login
+// takes a connection for a moment.
+const maxAnswers = 4096
+
+// keepAnswer keeps the answer that logins with the key of c get. Clients choose
+// much of a key, so there is no end to them.
+func (s *state) keepAnswer(c *backend.Conn) {
+	if _, known := s.answers[c.Key]; !known && len(s.answers) >= maxAnswers {
+		for k := range s.answers {
+			delete(s.answers, k) // any
+			break
+		}
+	}
+	s.answers[c.Key] = c.Answer
 }
 
 // classLogin is the class of errors by which a server says that a login or its
@@ -87,26 +103,17 @@ func (s *state) opened(c *backend.Conn, user string, d Digest, now time.Time) {
 const classLogin = 14
 
 // refuted forgets credentials that the server took once and now refuses: the
-// password was changed, or the login locked. Other refusals, such as a
-// database that is not there, say nothing about them.
+// password was changed, or the login locked. Other refusals say nothing about
+// them. A database that cannot be opened is one: servers say that first, and
+// then that the login failed.
 func (s *state) refuted(user string, d Digest, err error) {
 	var refused *backend.LoginError
-	if !errors.As(err, &refused) {
+	if !errors.As(err, &refused) || len(refused.Errors) == 0 || refused.Errors[0].Class != classLogin {
 		return
 	}
-	for _, e := range refused.Errors {
-		if e.Class == classLogin {
-			s.vault.forget(user, d)
-		}
-	}
-	c, known := s.creds[user]
-	if !known || subtle.ConstantTimeCompare(c.digest[:], d[:]) != 1 {
-		return
-	}
-	for _, e := range refused.Errors {
-		if e.Class == classLogin {
-			delete(s.creds, user)
-		}
+	s.vault.forget(user, d)
+	if c, known := s.creds[user]; known && subtle.ConstantTimeCompare(c.digest[:], d[:]) == 1 {
+		delete(s.creds, user)
 	}
 }
 

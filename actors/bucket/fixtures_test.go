@@ -16,7 +16,9 @@ var epoch = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 var (
 	errDial     = errors.New("connection refused")
 	errPassword = &backend.LoginError{Errors: []*tds.ServerError{{Number: 18456, State: 1, Class: 14, Text: "Login failed."}}}
-	errDatabase = &backend.LoginError{Errors: []*tds.ServerError{{Number: 4060, State: 1, Class: 11, Text: "Cannot open database."}}}
+	errDatabase = &backend.LoginError{Errors: []*tds.ServerError{
+		{Number: 4060, State: 1, Class: 11, Text: "Cannot open database."}, {Number: 18456, State: 1, Class: 14, Text: "Login failed."},
+	}}
 )
 
 // request is a request of a session for a user's connection to a database.

@@ -16,6 +16,22 @@ func vaultRequest(user, password string) *Request {
 	}
 }
 
+// Answers to logins are kept in bounds: clients choose the keys.
+func TestAnswersAreBounded(t *testing.T) {
+	s := newState(Settings{Limit: 1})
+	for i := range maxAnswers + 3 {
+		c := &backend.Conn{Key: backend.Key{HostName: fmt.Sprint("pod", i), Shared: true}, Answer: &backend.Answer{}}
+		s.keepAnswer(c)
+		s.keepAnswer(c)
+		if s.answers[c.Key] == nil {
+			t.Fatal("not kept")
+		}
+	}
+	if len(s.answers) != maxAnswers {
+		t.Errorf("%d answers", len(s.answers))
+	}
+}
+
 // A login is kept while a session has it, and not long after.
 func TestVaultForgets(t *testing.T) {
 	v := newVault()

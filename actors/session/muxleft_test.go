@@ -219,3 +219,20 @@ func TestSharedIsolationAfterReset(t *testing.T) {
 		})
 	}
 }
+
+// A database that cannot be opened, of which servers say that the login failed
+// too, does not make the logins of the same user's other clients unknown.
+func TestSharedUnknownDatabaseOfOneClient(t *testing.T) {
+	n, _, _ := startPrepared(t, 2)
+	a, b := n.connect(credentials()), n.connect(credentials())
+	c := n.dial()
+	cfg := credentials()
+	cfg.Login.Database = "none"
+	if err := c.Connect(cfg); err == nil {
+		t.Fatal("logged in")
+	} else if got := numbers(c.Login); len(got) != 2 || got[1] != 18456 {
+		t.Fatalf("got %v", got)
+	}
+	query(t, a, "BEGIN TRAN")
+	query(t, b, "SELECT 1") // on a backend that is opened for it
+}
