@@ -146,11 +146,11 @@ func TestSharedAttentionBeforeRequestIsSent(t *testing.T) {
 			p.mx.serving, p.mx.sent, p.mx.late, p.watching = true, false, false, true
 			p.mu.Unlock()
 			p.judge(r)
-			d := p.step(event{what: hapRequest})
-			if d = p.askBucket(r); d.act != actAttach {
+			p.step(event{what: hapRequest})
+			if d := p.askBucket(r); d.act != actAttach {
 				t.Fatal(d)
 			}
-			if d = p.attach(r); d.act != actSend {
+			if d := p.attach(r); d.act != actSend {
 				t.Fatal(d)
 			}
 			if leaves {

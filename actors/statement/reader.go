@@ -99,6 +99,11 @@ func (r *reader) end() {
 	if r.misfit || r.lex.broken || r.lex.odd || open && !r.body && r.v.Effects&Cut == 0 {
 		r.event(event{kind: pinDoubted, reason: NotUnderstood})
 	}
+	if r.v.varied.Has(ParseOnly) && r.statements > 1 {
+		// It counts while the text is parsed, so that what comes before it does
+		// not run either, or perhaps does.
+		r.event(event{kind: pinMade, reason: NotUnderstood, name: "SET PARSEONLY"})
+	}
 	r.v.wire &^= r.undone
 }
 

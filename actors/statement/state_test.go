@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"sluice/tds"
 )
 
 // step is a request and what its response showed.
@@ -237,5 +239,27 @@ func TestReadable(t *testing.T) {
 	var st State
 	if err := st.Recall("5|6", time.Time{}); !errors.Is(err, ErrReadBack) {
 		t.Error(err)
+	}
+}
+
+// What comes before SET PARSEONLY ON in the same text has not run.
+func TestParseOnlyComesFirst(t *testing.T) {
+	for _, tt := range []struct {
+		texts  []string
+		pinned bool
+	}{
+		{[]string{"CREATE TABLE #t (a int)", "DROP TABLE #t SET PARSEONLY ON", "SET PARSEONLY OFF"}, true},
+		{[]string{"SET LOCK_TIMEOUT 5; SET PARSEONLY ON", "SET PARSEONLY OFF"}, true},
+		{[]string{"SET LOCK_TIMEOUT 5 SET PARSEONLY ON SET PARSEONLY OFF"}, true},
+		{[]string{"SET PARSEONLY ON", "SELECT 1", "SET PARSEONLY OFF"}, false},
+	} {
+		var st State
+		for _, text := range tt.texts {
+			v := Judge{}.Batch(tds.AppendUTF16(nil, text), true, st.Settings)
+			st.Apply(&v, Outcome{})
+		}
+		if st.Pinned() != tt.pinned {
+			t.Errorf("%q: pins %v", tt.texts, st.Pins())
+		}
 	}
 }
