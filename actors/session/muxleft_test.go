@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/actors/bucket"
 	"sluice/tds"
 	"sluice/tds/tdstest"
 )
@@ -235,4 +236,41 @@ func TestSharedUnknownDatabaseOfOneClient(t *testing.T) {
 	}
 	query(t, a, "BEGIN TRAN")
 	query(t, b, "SELECT 1") // on a backend that is opened for it
+}
+
+// A session that stops before it has read that its login is kept says so too.
+func TestSharedLoginOfStoppedSession(t *testing.T) {
+	n, _, _ := startPrepared(t, 1)
+	routing, arrived, goOn := *n.env.Routing.Load(), make(chan struct{}), make(chan struct{})
+	routing.Route = func(*tds.Login7) string {
+		close(arrived)
+		<-goOn
+		return "b1"
+	}
+	n.env.Routing.Store(&routing)
+	c := n.dial()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if c.Connect(credentials()) == nil {
+			t.Error("logged in")
+		}
+	}()
+	<-arrived
+	s, left := n.env.sessions.all()[0], make(chan uint64, 1)
+	if err := s.Tell(granted{Grant: bucket.Grant{Kept: 7}, leave: func(kept uint64) { left <- kept }}); err != nil {
+		t.Fatal(err)
+	}
+	s.Stop(nil)
+	close(goOn)
+	<-s.Done()
+	<-ended
+	select {
+	case kept := <-left:
+		if kept != 7 {
+			t.Errorf("left %d", kept)
+		}
+	default:
+		t.Error("the login is kept for ever")
+	}
 }

@@ -29,7 +29,10 @@ type (
 	// loggedIn comes from the port: the client's LOGIN7.
 	loggedIn struct{ login *tds.Login7 }
 	// granted comes from the bucket.
-	granted struct{ bucket.Grant }
+	granted struct {
+		bucket.Grant
+		leave func(kept uint64) // tells the bucket of a login that nobody has after all
+	}
 	// portEnded comes from the port: the client's socket is closed.
 	portEnded struct {
 		how bucket.GiveBack
@@ -48,6 +51,14 @@ func (granted) sessionMsg()     {}
 func (portEnded) sessionMsg()   {}
 func (backendDied) sessionMsg() {}
 func (expired) sessionMsg()     {}
+
+// Discarded implements actor.Discarder: the session has stopped before it
+// learned that the bucket keeps its login.
+func (m granted) Discarded() {
+	if m.leave != nil && m.Kept != 0 {
+		m.leave(m.Kept)
+	}
+}
 
 // Ref addresses a session.
 type Ref = actor.Ref[Msg]
@@ -149,7 +160,7 @@ func (s *Session) do(c *actor.Context[Msg], e effect) {
 func (s *Session) acquire(c *actor.Context[Msg], l *tds.Login7) {
 	self := c.Self()
 	refuse := func(err error) {
-		for _, e := range s.state.step(granted{bucket.Grant{Err: err}}) {
+		for _, e := range s.state.step(granted{Grant: bucket.Grant{Err: err}}) {
 			s.do(c, e)
 		}
 	}
@@ -197,12 +208,13 @@ func (s *Session) acquire(c *actor.Context[Msg], l *tds.Login7) {
 	} else {
 		s.env.Log.Debug("login gets a connection of its own", "why", why, "user", l.UserName, "bucket", id)
 	}
+	leave := func(kept uint64) { _ = b.Governor.Tell(bucket.Left{Key: req.Key, Digest: req.Digest, Kept: kept}) }
 	acquire := bucket.Acquire{
 		Request: req,
 		Watch: func(g *actor.Context[bucket.Msg], wrap func(actor.Down) bucket.Msg) func() {
 			return actor.Watch(g, self, wrap)
 		},
-		Reply: actor.ReplyTo(self, func(g bucket.Grant) Msg { return granted{g} }),
+		Reply: actor.ReplyTo(self, func(g bucket.Grant) Msg { return granted{g, leave} }),
 		Died:  func(lease *bucket.Lease) { _ = self.Tell(backendDied{lease}) },
 	}
 	if err := b.Governor.Tell(acquire); err != nil {

@@ -19,8 +19,8 @@ func TestStep(t *testing.T) {
 	other := &bucket.Lease{ID: 3, Conn: &backend.Conn{}}
 	failed := errors.New("no")
 	in := loggedIn{&tds.Login7{}}
-	grant := func(l *bucket.Lease) Msg { return granted{bucket.Grant{Lease: l}} }
-	refused := granted{bucket.Grant{Err: failed}}
+	grant := func(l *bucket.Lease) Msg { return granted{Grant: bucket.Grant{Lease: l}} }
+	refused := granted{Grant: bucket.Grant{Err: failed}}
 	ended := portEnded{how: bucket.Used}
 	killed := doEndPort{&refusal.Error{Cause: refusal.Killed}}
 
