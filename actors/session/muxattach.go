@@ -78,6 +78,9 @@ const nobody = math.MaxUint64
 func (p *port) between(r *muxRequest, s *served) {
 	if c := &p.backend.Session; c.Owner != 0 && c.Owner != uint64(p.actor.ID()) {
 		c.Owner = nobody
+		if s.prepared.Len()+s.prepared.Garbage() > 0 {
+			s.left |= statement.Handles
+		}
 	}
 	if r.reset || r.ourReset {
 		s.left |= statement.Unseen // as it still is, and its handles forgotten
@@ -104,8 +107,10 @@ func (p *port) arrange(r *muxRequest, s *served) (sql string, reset bool) {
 	owner := p.backend.Session.Owner
 	// The session's own backend may be reset too, for its settings' sake; what
 	// it held of the client's is not there any more than in another one.
-	// A text can name any statement that is prepared there.
-	leaks := r.pin == prepared.PinText && s.prepared.Len()+s.prepared.Garbage() > 0 || owner != me && (s.left&statement.Unseen != 0 || owner != 0 && (!r.judged && r.typ != tds.PacketTransMgr || r.verdict.Effects&(statement.ReadsLast|statement.Unseen) != 0))
+	unread := !r.judged && r.typ != tds.PacketTransMgr
+	leaks := owner != me && (s.left&statement.Unseen != 0 || owner != 0 && (unread || r.verdict.Effects&(statement.ReadsLast|statement.Unseen) != 0))
+	// What is not seen may name any statement that is prepared there.
+	leaks = leaks || s.left&statement.Handles != 0 && (unread || r.verdict.Effects&statement.Unseen != 0)
 	if !leaks {
 		if s.settings == r.want {
 			return "", false

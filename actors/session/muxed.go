@@ -71,7 +71,7 @@ type sharedLogin struct {
 type served struct {
 	settings statement.Settings
 	prepared *prepared.Cache
-	left     statement.Effects // by the owner, until a reset
+	left     statement.Effects // by the owner, until a reset; with Handles, statements of others
 	raw      syscall.RawConn   // of the connection, nil until it was taken
 	recovery statement.Recovery
 }

@@ -107,16 +107,39 @@ func TestOptionsAreNotReadInImplicitTransactions(t *testing.T) {
 // A server's numbers of prepared statements, named in a text, are found by
 // nobody but who has them from that server.
 func TestSharedHandlesOfOthersInText(t *testing.T) {
-	n, _, _ := startPrepared(t, 1)
-	a, b := n.connect(credentials()), n.connect(credentials())
-	rpc(t, a, tds.ProcPrepare, append(prepareParams("", "SELECT 41"), intParam(nil, 1)...))
-	query(t, b, "SELECT 1") // takes the connection over as it is
-	r, err := b.Query("EXEC sp_execute 1")
-	if err != nil {
-		t.Fatal(err)
+	batch := func(text string) func(*testing.T, *tdstest.Client) {
+		return func(t *testing.T, c *tdstest.Client) {
+			if err := c.Batch(text, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	if got := numbers(r); len(got) != 1 || got[0] != 8179 {
-		t.Errorf("errors %v and %d rows of what another client has prepared", got, r.Rows)
+	for name, ask := range map[string]func(*testing.T, *tdstest.Client){
+		"batch":      batch("EXEC sp_execute 1"),
+		"long batch": batch(longText("EXEC sp_execute 1")),
+		"dynamic":    batch("DECLARE @s varchar(99) = 'EXEC sp_' + 'execute 1' EXEC(@s)"),
+		"sp_executesql": func(t *testing.T, c *tdstest.Client) {
+			if err := c.RPC(tds.RPCHeader{ProcID: tds.ProcExecuteSQL}, textParam(nil, "", "EXEC sp_execute 1"), 0); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, srv, _ := startPrepared(t, 1)
+			a, b := n.connect(credentials()), n.connect(credentials())
+			rpc(t, a, tds.ProcPrepare, append(prepareParams("", "SELECT 41"), intParam(nil, 1)...))
+			query(t, b, "SELECT 1") // takes the connection over as it is
+			if resets := srv.Stats().Resets; resets != 0 {
+				t.Fatalf("%d resets", resets)
+			}
+			ask(t, b)
+			if r, err := b.Read(); err != nil || r.Rows != 0 {
+				t.Errorf("%d rows of what another client has prepared, %v", r.Rows, err)
+			}
+			if resets := srv.Stats().Resets; resets != 1 {
+				t.Errorf("%d resets", resets)
+			}
+		})
 	}
 }
 
