@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -44,18 +43,14 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	o.args = args
-	base, done, err := workDir(o.Keep)
+	base, done, err := rig.WorkDir(o.Keep, "chaos")
 	if err != nil {
 		return err
 	}
 	defer done()
 	if o.Sluice == "" {
-		o.Sluice = filepath.Join(base, "sluice")
-		if err := build(ctx, o); err != nil {
+		if o.Sluice, err = rig.Build(ctx, base, o.Race); err != nil {
 			return err
-		}
-		if o.Keep == "" {
-			defer os.Remove(o.Sluice) //nolint:errcheck // it is in a temporary folder
 		}
 		args = append(args, "--sluice", o.Sluice)
 	}
@@ -81,31 +76,6 @@ func run(ctx context.Context, args []string) error {
 		return runAll(ctx, o, plans, base, namespaces{prefix})
 	}
 	return runAll(ctx, o, plans, base, loopback{rig.NewLoopback()})
-}
-
-// workDir is the folder for everything a run writes, and how to remove it.
-func workDir(keep string) (dir string, done func(), err error) {
-	if keep != "" {
-		dir, err = filepath.Abs(keep)
-		if err == nil {
-			err = os.MkdirAll(dir, 0o700)
-		}
-		return dir, func() {}, err
-	}
-	dir, err = os.MkdirTemp("", "sluice-chaos-")
-	return dir, func() { _ = os.Remove(dir) }, err // only if nothing of it is kept
-}
-
-func build(ctx context.Context, o *Options) error {
-	args := []string{"build", "-trimpath", "-o", o.Sluice}
-	if o.Race {
-		args = append(args, "-race")
-	}
-	out, err := exec.CommandContext(ctx, "go", append(args, "sluice/cmd/node")...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("building the node: %w\n%s", err, out)
-	}
-	return nil
 }
 
 // plans are the schedules that were asked for.

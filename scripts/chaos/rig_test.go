@@ -2,7 +2,6 @@ package main
 
 import (
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +18,7 @@ func TestMain(m *testing.M) {
 	)
 }
 
-// program builds the node once for the tests that run it.
+// program builds the node for a test that runs it.
 func program(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
@@ -28,11 +27,11 @@ func program(t *testing.T) string {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed: ", err)
 	}
-	o := &Options{Sluice: filepath.Join(t.TempDir(), "sluice")}
-	if err := build(t.Context(), o); err != nil {
+	path, err := rig.Build(t.Context(), t.TempDir(), false)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return o.Sluice
+	return path
 }
 
 // runOf runs one schedule with the options of a command line.

@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -50,7 +49,7 @@ func runAll(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	base, done, err := workDir(o.keep)
+	base, done, err := rig.WorkDir(o.keep, "scenarios")
 	if err != nil {
 		return err
 	}
@@ -128,10 +127,8 @@ func verdict(o *options, rows []row) error {
 // program makes sure that there is a node's program and asks what it knows.
 func (o *options) program(ctx context.Context, base string) (err error) {
 	if o.sluice == "" {
-		o.sluice = filepath.Join(base, "sluice")
-		out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", o.sluice, "sluice/cmd/node").CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("building the node: %w\n%s", err, out)
+		if o.sluice, err = rig.Build(ctx, base, false); err != nil {
+			return err
 		}
 	}
 	if o.sluice, err = filepath.Abs(o.sluice); err != nil {
@@ -139,21 +136,4 @@ func (o *options) program(ctx context.Context, base string) (err error) {
 	}
 	o.knows, err = rig.AskCapabilities(o.sluice)
 	return err
-}
-
-// workDir is the folder for everything a run writes, and how to remove what is
-// not to be kept of it.
-func workDir(keep string) (dir string, done func(), err error) {
-	if keep != "" {
-		dir, err = filepath.Abs(keep)
-		if err == nil {
-			err = os.MkdirAll(dir, 0o700)
-		}
-		return dir, func() {}, err
-	}
-	dir, err = os.MkdirTemp("", "sluice-scenarios-")
-	return dir, func() {
-		_ = os.Remove(filepath.Join(dir, "sluice")) // if it was built
-		_ = os.Remove(dir)                          // only if no logs are in it
-	}, err
 }
