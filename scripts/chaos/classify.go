@@ -1,18 +1,14 @@
 package main
 
 import (
-	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"strings"
 	"time"
 
 	mssql "github.com/microsoft/go-mssqldb"
 
 	"sluice/actors/refusal"
+	"sluice/scripts/load"
 )
 
 // failureKind says how a client's session failed.
@@ -43,21 +39,11 @@ var errWrongAnswer = errors.New("wrong answer")
 // for the same cause.
 func classify(err error) (failureKind, string) {
 	var e mssql.Error
-	var op *net.OpError
-	switch {
-	case errors.As(err, &e):
+	if errors.As(err, &e) {
 		return classifyNumber(e)
-	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
-		return failedNetwork, "no answer in time"
-	case errors.As(err, &op) && op.Op == "dial":
-		return failedNetwork, "connection refused"
-	case errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &op):
-		return failedNetwork, "connection closed"
 	}
-	for _, s := range []string{"EOF", "connection reset", "broken pipe"} {
-		if strings.Contains(err.Error(), s) {
-			return failedNetwork, "connection closed" // the driver does not always wrap
-		}
+	if text, ok := load.OfNetwork(err); ok {
+		return failedNetwork, text
 	}
 	return failedOdd, err.Error()
 }
@@ -66,11 +52,6 @@ func classify(err error) (failureKind, string) {
 func isOthersTable(err error) bool {
 	var e mssql.Error
 	return errors.As(err, &e) && e.Number == objectExists
-}
-
-func isTimeout(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.As(err, &t) && t.Timeout()
 }
 
 // Numbers of SQL Server.

@@ -3,17 +3,12 @@ package main
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"net/url"
 	"slices"
 	"time"
 
-	mssql "github.com/microsoft/go-mssqldb"
-
+	"sluice/scripts/load"
 	"sluice/scripts/rig"
 )
 
@@ -26,30 +21,10 @@ const (
 
 // open returns a handle that makes a connection for each use and keeps none.
 func open(addr, db string) (*sql.DB, error) {
-	q := url.Values{"database": {db}, "encrypt": {"disable"}, "dial timeout": {"10"}, "app name": {"chaos"}}
-	u := url.URL{Scheme: "sqlserver", User: url.UserPassword(rig.User, rig.Password), Host: addr, RawQuery: q.Encode()}
-	c, err := mssql.NewConnector(u.String())
-	if err != nil {
-		return nil, err
-	}
-	c.Dialer = &net.Dialer{Timeout: dialWithin}
-	h := sql.OpenDB(oneTry{c})
-	h.SetMaxIdleConns(0)
-	return h, nil
-}
-
-// oneTry hides from database/sql that a connection is bad, because it would
-// try again behind the client's back.
-type oneTry struct{ driver.Connector }
-
-var errClosed = errors.New("closed during the login")
-
-func (o oneTry) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := o.Connector.Connect(ctx)
-	if errors.Is(err, driver.ErrBadConn) {
-		return nil, fmt.Errorf("%w: %w", net.ErrClosed, errClosed)
-	}
-	return c, err
+	return load.Open(load.Target{
+		Addr: addr, User: rig.User, Password: rig.Password, DialTimeout: dialWithin,
+		Params: map[string]string{"app name": "chaos", "dial timeout": "10"},
+	}, db)
 }
 
 // maxClients is the number of rows in the clients' table of a bucket.
@@ -70,7 +45,7 @@ DECLARE @i INT = 0; BEGIN TRAN; WHILE @i < @p1 BEGIN INSERT INTO mine VALUES (@i
 
 // client is one application: it connects, works, closes, thinks, for ever.
 type client struct {
-	load   *load
+	load   *demand
 	bucket int
 	row    int // in the bucket's table
 	home   int // node that it always uses; 0: any

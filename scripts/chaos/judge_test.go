@@ -174,7 +174,7 @@ func TestClassify(t *testing.T) {
 		{mssql.Error{Number: 50999}, failedOdd},
 		{fmt.Errorf("login: %w", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), failedNetwork},
 		{fmt.Errorf("read: %w", io.EOF), failedNetwork},
-		{fmt.Errorf("%w: %w", net.ErrClosed, errClosed), failedNetwork},
+		{fmt.Errorf("%w: %w", net.ErrClosed, errors.New("during the login")), failedNetwork},
 		{errors.New("read tcp: connection reset by peer"), failedNetwork},
 		{context.DeadlineExceeded, failedNetwork},
 		{errors.New("no idea"), failedOdd},

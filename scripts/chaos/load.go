@@ -13,8 +13,8 @@ import (
 	"sluice/scripts/rig"
 )
 
-// load is all clients of a run.
-type load struct {
+// demand is all clients of a run.
+type demand struct {
 	cluster   *rig.Cluster
 	pooling   string
 	lingerMax int // longest time that a session keeps its connection busy, in ms
@@ -41,8 +41,8 @@ type wait struct {
 // maxFailures bounds what is kept of a run in which everything fails.
 const maxFailures = 20000
 
-func newLoad(c *rig.Cluster, pooling string, linger int) (*load, error) {
-	l := &load{cluster: c, pooling: pooling, lingerMax: linger, handles: map[[2]int]*sql.DB{}, refused: map[string]int{}, waits: map[int][]wait{}}
+func newDemand(c *rig.Cluster, pooling string, linger int) (*demand, error) {
+	l := &demand{cluster: c, pooling: pooling, lingerMax: linger, handles: map[[2]int]*sql.DB{}, refused: map[string]int{}, waits: map[int][]wait{}}
 	for b := range c.Servers {
 		l.held = append(l.held, make([]atomic.Int64, len(c.Nodes)+1))
 		for _, n := range c.Nodes {
@@ -60,7 +60,7 @@ func newLoad(c *rig.Cluster, pooling string, linger int) (*load, error) {
 }
 
 // handle makes the way to a bucket through a node, or through the balancer (0).
-func (l *load) handle(bucket, node int, addr string) error {
+func (l *demand) handle(bucket, node int, addr string) error {
 	h, err := open(addr, rig.Database(bucket))
 	if err == nil {
 		l.handles[[2]int{bucket, node}] = h
@@ -69,7 +69,7 @@ func (l *load) handle(bucket, node int, addr string) error {
 }
 
 // close waits for the clients, whose context must have ended.
-func (l *load) close() error {
+func (l *demand) close() error {
 	l.clients.Wait()
 	var failed []error
 	for _, h := range l.handles {
@@ -80,7 +80,7 @@ func (l *load) close() error {
 
 // start runs that many clients for each bucket until ctx ends; home, if not
 // nil, gives the i-th its node.
-func (l *load) start(ctx context.Context, count int, home func(i int) int) {
+func (l *demand) start(ctx context.Context, count int, home func(i int) int) {
 	for b := range l.held {
 		for i := range min(count, maxClients) {
 			c := &client{load: l, bucket: b, row: i, rng: rand.New(rand.NewPCG(uint64(b), uint64(i))), values: []int64{0}}
@@ -93,7 +93,7 @@ func (l *load) start(ctx context.Context, count int, home func(i int) int) {
 }
 
 // run is the life of one client.
-func (l *load) run(ctx context.Context, c *client) {
+func (l *demand) run(ctx context.Context, c *client) {
 	for ctx.Err() == nil {
 		node := l.choose(c)
 		think := time.Duration(c.rng.IntN(40)) * time.Millisecond
@@ -120,7 +120,7 @@ func (l *load) run(ctx context.Context, c *client) {
 
 // choose picks the node for a client's next session: 0 is the balancer, -1
 // means that none takes clients now.
-func (l *load) choose(c *client) int {
+func (l *demand) choose(c *client) int {
 	if l.cluster.Balance != nil && c.home == 0 && l.hot.Load() == 0 {
 		return 0
 	}
@@ -142,10 +142,10 @@ func (l *load) choose(c *client) int {
 }
 
 // hold counts the connections that clients have.
-func (l *load) hold(bucket, node, change int) { l.held[bucket][node].Add(int64(change)) }
+func (l *demand) hold(bucket, node, change int) { l.held[bucket][node].Add(int64(change)) }
 
 // sample adds to a sample what clients hold.
-func (l *load) sample(s *Sample) {
+func (l *demand) sample(s *Sample) {
 	s.ByNode = make([]int, len(l.cluster.Nodes))
 	for b := range l.held {
 		sum := 0
@@ -161,7 +161,7 @@ func (l *load) sample(s *Sample) {
 }
 
 // note counts how a session went.
-func (l *load) note(node int, waited time.Duration, err error) {
+func (l *demand) note(node int, waited time.Duration, err error) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()

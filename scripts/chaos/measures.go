@@ -69,7 +69,7 @@ func hotPhase(list []Sample, node, limit int, phase span) (after time.Duration, 
 }
 
 // fairness says how long clients waited for their login on each node.
-func (l *load) fairness(within span) []string {
+func (l *demand) fairness(within span) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var lines []string

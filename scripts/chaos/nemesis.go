@@ -15,7 +15,7 @@ import (
 type nemesis struct {
 	cluster  *rig.Cluster
 	net      network
-	load     *load
+	load     *demand
 	marks    *marks
 	schedule Schedule
 	zero     time.Time // when the part with faults began

@@ -22,7 +22,7 @@ type trial struct {
 	log      func(format string, args ...any)
 
 	cluster *rig.Cluster
-	load    *load
+	load    *demand
 	watcher *watcher
 	series  series
 	marks   marks
@@ -60,7 +60,7 @@ func runSchedule(ctx context.Context, o *Options, s Schedule, dir string, n netw
 	if err := r.measureIdle(ctx); err != nil {
 		return nil, err
 	}
-	if r.load, err = newLoad(r.cluster, s.Pooling, r.opts.Linger); err != nil {
+	if r.load, err = newDemand(r.cluster, s.Pooling, r.opts.Linger); err != nil {
 		return nil, err
 	}
 	if err := r.underLoad(ctx); err != nil {

@@ -10,7 +10,7 @@ import (
 
 // watcher follows every change of the servers' counts, with its time.
 type watcher struct {
-	load   *load
+	load   *demand
 	series *series
 	probe  *rig.Probe
 	nodes  int
@@ -20,7 +20,7 @@ type watcher struct {
 	normal  string // state of a ledger when all is well; empty: not known yet
 }
 
-func newWatcher(c *rig.Cluster, limit int, l *load, s *series) *watcher {
+func newWatcher(c *rig.Cluster, limit int, l *demand, s *series) *watcher {
 	w := &watcher{load: l, series: s, probe: c.Probe, nodes: len(c.Nodes)}
 	for i, srv := range c.Servers {
 		w.servers = append(w.servers, rig.NewWitness(srv, i, limit))

@@ -43,23 +43,38 @@ var errWrong = errors.New("wrong answer")
 // a SQL server, the same for the same cause.
 func classify(err error) Failure {
 	var e mssql.Error
+	if errors.As(err, &e) {
+		return classifyNumber(e)
+	}
+	if text, ok := OfNetwork(err); ok {
+		return Failure{Class: Network, Text: text}
+	}
+	if errors.Is(err, sql.ErrConnDone) {
+		return Failure{Class: Network, Text: connectionClosed}
+	}
+	return Failure{Class: Other, Text: err.Error()}
+}
+
+const connectionClosed = "connection closed"
+
+// OfNetwork tells whether an error, which is none that a server has sent, is
+// the network's, and describes it in words that are the same for the same cause.
+func OfNetwork(err error) (text string, ok bool) {
 	var op *net.OpError
 	switch {
-	case errors.As(err, &e):
-		return classifyNumber(e)
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
-		return Failure{Class: Network, Text: "no answer in time"}
+		return "no answer in time", true
 	case errors.As(err, &op) && op.Op == "dial":
-		return Failure{Class: Network, Text: "connection refused"}
-	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &op):
-		return Failure{Class: Network, Text: "connection closed"}
+		return "connection refused", true
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &op):
+		return connectionClosed, true
 	}
 	for _, s := range []string{"EOF", "connection reset", "broken pipe"} {
 		if strings.Contains(err.Error(), s) {
-			return Failure{Class: Network, Text: "connection closed"} // the driver does not always wrap
+			return connectionClosed, true // the driver does not always wrap
 		}
 	}
-	return Failure{Class: Other, Text: err.Error()}
+	return "", false
 }
 
 func isTimeout(err error) bool {

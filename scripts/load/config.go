@@ -20,6 +20,7 @@ type Target struct {
 	Addr           string // host:port
 	User, Password string
 	Params         map[string]string // more of the driver's connection string
+	DialTimeout    time.Duration     // of the TCP connect; 0: 5 s
 }
 
 // Config describes a run.

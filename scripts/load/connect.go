@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -13,7 +14,7 @@ import (
 	mssql "github.com/microsoft/go-mssqldb"
 )
 
-// dialWithin bounds the TCP connect.
+// dialWithin bounds the TCP connect if the target does not say.
 const dialWithin = 5 * time.Second
 
 // Open returns a handle that makes a connection for each use and keeps none.
@@ -27,7 +28,7 @@ func Open(t Target, database string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	c.Dialer = &net.Dialer{Timeout: dialWithin}
+	c.Dialer = &net.Dialer{Timeout: cmp.Or(t.DialTimeout, dialWithin)}
 	h := sql.OpenDB(oneTry{c})
 	h.SetMaxIdleConns(0)
 	return h, nil
