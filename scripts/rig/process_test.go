@@ -21,7 +21,7 @@ func TestProcessThatIgnoresSignals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !Eventually(t.Context(), 5*time.Second, func() bool { return strings.Contains(p.Tail(), "here") }) {
+	if !Eventually(t.Context(), 20*time.Second, func() bool { return strings.Contains(p.Tail(), "here") }) {
 		t.Error("it said nothing:", p.Tail())
 	}
 	if err := p.End(syscall.SIGTERM, 100*time.Millisecond); err == nil || p.Running() {
@@ -38,7 +38,7 @@ func TestChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	var kids []Kin
-	Eventually(t.Context(), 5*time.Second, func() bool { kids = Children(p.PID()); return len(kids) == 1 })
+	Eventually(t.Context(), 20*time.Second, func() bool { kids = Children(p.PID()); return len(kids) == 1 })
 	if len(kids) != 1 || !kids[0].Running() {
 		t.Fatalf("%v", kids)
 	}
@@ -46,10 +46,10 @@ func TestChildren(t *testing.T) {
 		t.Error("taken for an earlier process of that number")
 	}
 	kids[0].Kill()
-	if !Eventually(t.Context(), 5*time.Second, func() bool { return !kids[0].Running() }) {
+	if !Eventually(t.Context(), 20*time.Second, func() bool { return !kids[0].Running() }) {
 		t.Error("it runs on")
 	}
-	if err := p.End(syscall.SIGKILL, time.Second); err != nil {
+	if err := p.End(syscall.SIGKILL, 20*time.Second); err != nil {
 		t.Error(err)
 	}
 }
