@@ -50,9 +50,6 @@ func LoginFail(e tds.ServerError) Step {
 // Answer makes the tokens that answer a request.
 type Answer func(c *ServerConn, m tds.Message) []byte
 
-// Tokens answers with the same tokens always.
-func Tokens(tokens []byte) Answer { return func(*ServerConn, tds.Message) []byte { return tokens } }
-
 // DoneAnswer answers with a DONE that says nothing more.
 func DoneAnswer(c *ServerConn, _ tds.Message) []byte { return tds.Done{}.Append(nil, c.Version) }
 
