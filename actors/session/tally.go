@@ -64,7 +64,7 @@ func (p *port) tenant() tenants.Tenant {
 type cost struct {
 	waited, held time.Duration
 	leases       int
-	told         time.Time
+	told         time.Duration // when it was told last, from the session's birth on; 0: never
 }
 
 // The table is told after so many leases, or when it was so long ago.
@@ -82,9 +82,10 @@ func (p *port) spent(l *bucket.Lease) {
 	now := time.Now()
 	c.waited += l.Waited
 	c.held += now.Sub(l.Granted)
-	if c.leases++; c.leases >= tellLeases || now.Sub(c.told) >= tellAfter {
+	age := max(now.Sub(p.born), 1)
+	if c.leases++; c.leases >= tellLeases || c.told == 0 || age-c.told >= tellAfter {
 		p.flushSpent()
-		c.told = now
+		c.told = age
 	}
 }
 
