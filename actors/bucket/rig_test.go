@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -104,6 +105,12 @@ func newRig(t *testing.T, set Settings, q QueueSettings, change ...func(*Config)
 	r.metrics = &Metrics{
 		Acquired: c(), AcquiredAfterWait: c(), Released: c(), QueueTimeout: c(), QueueFull: c(), Cancelled: c(),
 		DialFailed: c(), CleanFailed: c(), QueueWait: c(), AcquireSeconds: c(), LoginSeconds: c(),
+		Closed: func(reason string) Counter {
+			if !slices.Contains(CloseReasons(), reason) {
+				t.Errorf("%q is none of the reasons to close", reason)
+			}
+			return c()
+		},
 	}
 	if set.MaxParallelLogins == 0 {
 		set.MaxParallelLogins = 8

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/actors/bucket"
 	"sluice/configs"
 	"sluice/sandbox"
 )
@@ -126,6 +127,16 @@ func TestReferenceIsConsistent(t *testing.T) {
 			if !slices.Contains([]string{"counter", "gauge", "histogram", "summary"}, f.kind) {
 				t.Errorf("%s: type %q", f.name, f.kind)
 			}
+		}
+	}
+}
+
+// Operators look up there why connections were closed.
+func TestReferenceHasTheReasonsToClose(t *testing.T) {
+	help := byFamily()["proxy_backend_closes_total"].help
+	for _, reason := range bucket.CloseReasons() {
+		if !strings.Contains(help, " "+reason) {
+			t.Errorf("%s is not in the reference", reason)
 		}
 	}
 }
