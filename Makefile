@@ -19,7 +19,7 @@ LINT_VERSION := v2.15.0
 LINT         := bin/golangci-lint-$(LINT_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo test race lint fuzz sim chaos scenarios leak bench drivers stack-up stack-down clean
+.PHONY: help build generate demo test race lint fuzz sim chaos scenarios leak bench pooling drivers pins stack-up stack-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,8 +83,14 @@ bench: ## compare with a direct connection and with HAProxy, a local grant with 
 	$(GO) test -run '^$$' -bench 'GrantLocalSlot|Sync1Bucket' -benchtime 2s ./actors/bucket ./limits/redisledger
 	$(GO) test -run '^$$' -bench FleetAcquire -benchtime 10s ./cmd/node
 
+pooling: ## measure transaction pooling and write docs/results/pooling.md
+	scripts/bench/pooling.sh
+
 drivers: ## run real SQL Server drivers through a node, and the same without it
 	$(GO) test -count=1 -timeout $(TIMEOUT) -run TestDrivers -v ./cmd/node
+
+pins: ## count what keeps a backend for each driver and write docs/results/pins.md
+	scripts/drivers/pins.sh
 
 stack-up: ## start 3 nodes, 3 SQL Servers, Redis, HAProxy and Grafana in Docker (ACCEPT_EULA=Y)
 	docker/stack.sh up
