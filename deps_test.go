@@ -36,6 +36,7 @@ var layers = []layer{
 	{folder: "actors/session", never: []string{"actors/keeper"}},
 	{folder: "actors/keeper", never: []string{"actors/session", "gossip"}},
 	{folder: "actors/prepared", only: []string{"tds", "actors/prepared"}},
+	{folder: "actors/refusal", only: []string{"tds", "actors/refusal"}},
 	{folder: "actors/statement", only: []string{"tds", "actors/statement"}},
 	{folder: "actors/tenants", only: []string{"actors/tenants"}, stdOnly: true},
 	{folder: "limits", never: []string{"actors", "cmd", "sandbox", "configs"}},
