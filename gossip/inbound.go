@@ -28,7 +28,7 @@ func (l *Links) accept() {
 				return
 			}
 			// Out of descriptors, as a rule.
-			l.log.Warn("gossip: links cannot accept", "error", err)
+			l.log.Warn("gossip: links cannot accept", "err", err)
 			t := time.NewTimer(acceptPause)
 			select {
 			case <-l.ctx.Done():
@@ -63,7 +63,7 @@ func (l *Links) receive(raw net.Conn) {
 	}
 	p, in, err := l.attach(from, conn)
 	if err != nil {
-		l.log.Warn("gossip: link refused", "peer", from, "error", err)
+		l.log.Warn("gossip: link refused", "peer", from, "err", err)
 		return
 	}
 	err = l.read(p, conn)
