@@ -1,6 +1,9 @@
 package statement
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // LoginDefaults are the settings of a fresh login as far as its options tell:
 // with fODBC of LOGIN7 a server sets the ANSI options. What a server reads back
@@ -116,7 +119,7 @@ func (r *replay) language() {
 			r.ok = false
 			return
 		}
-		r.add("SET LANGUAGE ", quote("N'", want))
+		r.add("SET LANGUAGE ", languageLiteral(want))
 	}
 	if format != 0 && (again || format != f.dateFormat) {
 		r.add("SET DATEFORMAT ", dateFormats[format-1])
@@ -124,6 +127,17 @@ func (r *replay) language() {
 	if first != 0 && (again || first != f.dateFirst) {
 		r.add("SET DATEFIRST ", itoa(int64(first)))
 	}
+}
+
+// languageLiteral spells the name of a language. Babelfish takes no N'...' after
+// SET LANGUAGE; names beyond ASCII need it, whatever the server's code page.
+func languageLiteral(name string) string {
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return quote("N'", name)
+		}
+	}
+	return quote("'", name)
 }
 
 func (r *replay) database() {
