@@ -100,7 +100,7 @@ var meanings = map[string]string{
 	"limits.witnesses":    "Instance ids of the nodes that witness liveness: none, 1, 3 or 5. Without them an outage of Redis longer than `limits.hold_time` ends all backend connections; with them nodes go on while a majority of the witnesses is up.",
 	"limits.hold_time":    "How long a node that nobody hears keeps its slots; 3s or more. The slots of a lost machine are free again after this time.",
 	"limits.loan_time":    "Longest loan of a slot from node to node; at most a third of `limits.hold_time`.",
-	"limits.failover_lag": "How long a Redis that lost a failover may go on answering; 0: `min-replicas-max-lag` of Redis and 2s when it has replicas, nothing when it has none.",
+	"limits.failover_lag": "How long a Redis that lost a failover may go on answering. With replicas: `min-replicas-max-lag` of Redis and 2s; nodes do not ask Redis for it. 0: not at all, which is right for one without replicas.",
 	"limits.state_dir":    "Directory of a small file per node, by which a restarted process proves that its predecessor is gone; empty: the system's directory for temporary files.",
 	"limits.guard":        "Watch the node from a small process of its own, which reports the node's death at once.",
 	"limits.bootstrap":    "Create the ledger at once if Redis has none, instead of waiting `limits.hold_time`. Only for the first start of a new fleet.",

@@ -69,7 +69,7 @@ type Limits struct {
 	Witnesses   []string      `mapstructure:"witnesses" usage:"instance ids of the nodes that witness liveness (none, 1, 3 or 5), the same at every node"`
 	HoldTime    time.Duration `mapstructure:"hold_time" usage:"how long a node keeps its slots unheard"`
 	LoanTime    time.Duration `mapstructure:"loan_time" usage:"longest loan of a slot from node to node, at most a third of limits.hold_time"`
-	FailoverLag time.Duration `mapstructure:"failover_lag" usage:"how long a Redis that lost a failover may go on answering (0: min-replicas-max-lag + 2s when Redis has replicas)"`
+	FailoverLag time.Duration `mapstructure:"failover_lag" usage:"how long a Redis that lost a failover may go on answering (min-replicas-max-lag and 2s if it has replicas)"`
 	StateDir    string        `mapstructure:"state_dir" usage:"directory of the file by which a restarted node proves that its predecessor is gone (empty: the system's directory for temporary files)"`
 	Guard       bool          `mapstructure:"guard" usage:"watch the node from a small process of its own that reports its death at once"`
 	Bootstrap   bool          `mapstructure:"bootstrap" usage:"create the ledger at once if Redis has none, only for a new fleet"`

@@ -47,7 +47,7 @@ func TestFleetWarnings(t *testing.T) {
 	all := []string{
 		noWitness, noKey, noPass, "limits.witnesses names one node", "limits.bootstrap is on", "gossip.join is not used",
 		"limits.witnesses is not used", "redis.heartbeat_ttl has no meaning", "sentinel_password are not used",
-		"redis.tls is off", "redis.tls_skip_verify is on: whoever", "redis.tls_ca_file is not used", "single node",
+		"redis.tls is off", "redis.tls_skip_verify is on: whoever", "redis.tls_ca_file is not used", "single node", "limits.failover_lag is 0",
 	}
 	tests := []struct {
 		yaml string
@@ -61,7 +61,9 @@ func TestFleetWarnings(t *testing.T) {
 		{"redis: {addr: '127.0.0.1:6379'}", []string{noKey, noWitness}},
 		{"redis: {addr: 'localhost:6379'}\ngossip: {bind_addr: 127.0.0.1, join: ['127.0.0.1:7946']}", []string{noWitness}},
 		{"redis: {addr: '[::1]:6379'}\ngossip: {advertise_addr: 127.0.0.1}", []string{noKey, noWitness}},
-		{"redis: {addrs: ['127.0.0.1:1', 'r:1'], master_name: m, tls: true, tls_skip_verify: true}", []string{noPass, noKey, noWitness, "redis.tls_skip_verify is on: whoever"}},
+		{"redis: {addrs: ['127.0.0.1:1', 'r:1'], master_name: m, tls: true, tls_skip_verify: true}", []string{noPass, noKey, noWitness, "redis.tls_skip_verify is on: whoever", "limits.failover_lag is 0"}},
+		{"redis: {addrs: ['127.0.0.1:1'], cluster: true}", []string{noKey, noWitness, "limits.failover_lag is 0"}},
+		{"redis: {addrs: ['127.0.0.1:1'], cluster: true}\nlimits: {failover_lag: 12s}", []string{noKey, noWitness}},
 		{"redis: {addr: 'r:1', password: p}\nlimits: {witnesses: [a]}", []string{noKey, "limits.witnesses names one node"}},
 		// This node need not be among the witnesses.
 		{"redis: {addr: 'r:1', password: p}\nproxy: {instance_id: z}\nlimits: {witnesses: [a, b, c]}", []string{noKey}},

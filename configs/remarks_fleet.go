@@ -62,6 +62,9 @@ func (c *Config) redisRemarks() []string {
 			}
 		}
 	}
+	if c.Limits.FailoverLag == 0 && (r.MasterName != "" || r.Cluster) {
+		warn("limits.failover_lag is 0: should Redis fail over, the old master may go on granting slots; set it to min-replicas-max-lag of Redis and 2s")
+	}
 	if r.MasterName == "" && (r.SentinelUsername != "" || r.SentinelPassword != "") {
 		warn("redis.sentinel_username and redis.sentinel_password are not used: redis.master_name is not set")
 	}
