@@ -14,7 +14,7 @@ import (
 func movesOfBackends(t *testing.T, seen *account) {
 	s := server(t, sandbox.Options{Logins: map[string]sandbox.Login{testUser: {Password: testPassword}, "bob": {Password: testPassword}}})
 	c := testConfig(bucketFor("bucket-001", s, 1, "app1"))
-	c.Pool.CleanTimeout = 300 * time.Millisecond
+	c.Pool.CleanTimeout = 2 * time.Second // long enough for the cleans that are to succeed
 	patience := 5 * time.Second
 	c.Buckets[0].ConnectionTimeout = &patience
 	n := startNode(t, c)
@@ -64,12 +64,21 @@ func movesOfBackends(t *testing.T, seen *account) {
 	m.expect("the server hangs up", func() { s.KillAll() }, moves{"proxy_backend_closes_total reason=died_while_idle": "+1", "proxy_connections_idle": "=0"})
 	m.expect("a backend is not cleaned in time", func() {
 		comes()
-		s.SetFault(sandbox.Fault{Kind: sandbox.StallResponse})
 		db := open(t, dsn(n.tdsAddr(), "app1"))
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		one[int](t, db, "SELECT 1")
+		s.SetFault(sandbox.Fault{Kind: sandbox.StallResponse})
+		asked := s.Stats().Requests
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		_, _ = db.ExecContext(ctx, "SELECT 1")
+		done := make(chan struct{})
+		go func() {
+			_, _ = db.ExecContext(ctx, "SELECT 1")
+			close(done)
+		}()
+		eventually(t, "the server is asked", func() bool { return s.Stats().Requests > asked })
+		cancel()
 		_ = db.Close()
+		<-done
 	}, moves{
 		"proxy_backend_cleans_total": "+", "proxy_connections_idle": "=0", "proxy_connections_open": "=0",
 		"proxy_backend_closes_total": "+",

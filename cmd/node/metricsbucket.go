@@ -167,9 +167,9 @@ func (m *nodeMetrics) forget(id string) {
 
 // census is what is counted of a bucket's sessions.
 type census struct {
-	states                  map[string]int
-	inTransaction           int
-	oldestTransaction, pins time.Duration
+	states                       map[string]int
+	inTransaction                int
+	oldestTransaction, oldestPin time.Duration
 }
 
 // writeSessions looks at every session: their number by state costs them
@@ -190,7 +190,7 @@ func (n *node) writeSessions(w io.Writer) {
 			c.inTransaction++
 		}
 		c.oldestTransaction = max(c.oldestTransaction, s.InTransaction)
-		c.pins = max(c.pins, s.Pinned)
+		c.oldestPin = max(c.oldestPin, s.Pinned)
 	})
 	for _, b := range buckets {
 		c := all[b.ID]
@@ -199,6 +199,6 @@ func (n *node) writeSessions(w io.Writer) {
 		}
 		fmt.Fprintf(w, "proxy_transactions_open{bucket_id=%q} %d\n", b.ID, c.inTransaction)
 		fmt.Fprintf(w, "proxy_transaction_oldest_seconds{bucket_id=%q} %v\n", b.ID, c.oldestTransaction.Seconds())
-		fmt.Fprintf(w, "proxy_pin_oldest_seconds{bucket_id=%q} %v\n", b.ID, c.pins.Seconds())
+		fmt.Fprintf(w, "proxy_pin_oldest_seconds{bucket_id=%q} %v\n", b.ID, c.oldestPin.Seconds())
 	}
 }
