@@ -12,23 +12,27 @@ import (
 )
 
 // cleanBatch takes back what RESETCONNECTION leaves: the isolation level
-// (MS-TDS 2.2.3.1.2). The loop ends a transaction that a server's reset should
-// fail to end.
-const cleanBatch = "WHILE @@TRANCOUNT > 0 ROLLBACK SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+// (MS-TDS 2.2.3.1.2). ROLLBACK ends a transaction that a server's reset should
+// fail to end, with all its levels. A loop would have no end at Babelfish, which
+// ends the transaction of a reset session but goes on counting it.
+const cleanBatch = "IF @@TRANCOUNT > 0 ROLLBACK SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+
+// ErrKept says that something is left in a session that no reset takes back.
+var ErrKept = errors.New("backend: a reset does not take back what was set")
 
 // ErrNotReset says that a server answered a request with RESETCONNECTION
 // without acknowledging the reset.
 var ErrNotReset = errors.New("backend: reset was not acknowledged")
 
-// backToDatabase is the statement that takes a session back to the login's
-// database after a reset; "" where RESETCONNECTION does it. Babelfish stays in
-// the database that it is in. Like it, but to no harm, SQL Server does not
-// acknowledge session recovery before 2014 or TDS 7.4.
-func (a *Answer) backToDatabase() string {
+// afterReset are the statements that take a session back to the login's
+// database and empty CONTEXT_INFO after a reset; "" where RESETCONNECTION does
+// it. Babelfish leaves both as they are. Like it, but to no harm, SQL Server
+// does not acknowledge session recovery before 2014 or TDS 7.4.
+func (a *Answer) afterReset() string {
 	if a.Database == "" || slices.ContainsFunc(a.Features, func(f tds.Feature) bool { return f.ID == tds.FeatureSessionRecovery }) {
 		return ""
 	}
-	return " USE [" + strings.ReplaceAll(a.Database, "]", "]]") + "]"
+	return " SET CONTEXT_INFO 0x USE [" + strings.ReplaceAll(a.Database, "]", "]]") + "]"
 }
 
 // maxCleanResponse bounds the answer to cleanBatch in bytes.
@@ -40,6 +44,9 @@ const maxCleanResponse = 16 << 10
 // unknown and it must be closed. It also serves as the health check of idle
 // connections: it is one round trip through the server's session.
 func (c *Conn) Clean(ctx context.Context) error {
+	if c.Kept {
+		return fmt.Errorf("clean: %w", ErrKept)
+	}
 	c.Session.resetting()
 	deadline := time.Now().Add(c.cleanTimeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
@@ -62,7 +69,7 @@ func (c *Conn) Clean(ctx context.Context) error {
 
 func (c *Conn) clean() error {
 	var space [512]byte
-	batch := tds.SQLBatch{Text: cleanBatch + c.Answer.backToDatabase()}.Append(make([]byte, 0, 256), c.Version)
+	batch := tds.SQLBatch{Text: cleanBatch + c.Answer.afterReset()}.Append(make([]byte, 0, 256), c.Version)
 	msg := tds.AppendMessage(space[:0], tds.PacketSQLBatch, tds.StatusReset, 0, c.Answer.PacketSize, batch)
 	if _, err := c.Net.Write(msg); err != nil {
 		return err

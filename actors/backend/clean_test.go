@@ -142,13 +142,25 @@ func TestCleanGoesBackToTheDatabase(t *testing.T) {
 		a    Answer
 		want string
 	}{
-		{Answer{Database: "app1"}, " USE [app1]"},
-		{Answer{Database: "a]b"}, " USE [a]]b]"},
+		{Answer{Database: "app1"}, " SET CONTEXT_INFO 0x USE [app1]"},
+		{Answer{Database: "a]b"}, " SET CONTEXT_INFO 0x USE [a]]b]"},
 		{Answer{Database: "app1", Features: recovery}, ""},
 		{Answer{}, ""},
 	} {
-		if got := tc.a.backToDatabase(); got != tc.want {
+		if got := tc.a.afterReset(); got != tc.want {
 			t.Errorf("%+v: %q, want %q", tc.a, got, tc.want)
 		}
+	}
+}
+
+// Nobody else gets a session with something in it that outlives resets.
+func TestCleanRefusesWhatIsKept(t *testing.T) {
+	c, s := dialed(t, tdstest.WaitFor(never))
+	c.Kept = true
+	if err := c.Clean(context.Background()); !errors.Is(err, ErrKept) {
+		t.Errorf("got %v", err)
+	}
+	if n := len(received(s, tds.PacketSQLBatch)); n != 0 {
+		t.Errorf("%d batches", n)
 	}
 }

@@ -25,6 +25,10 @@ type Conn struct {
 	// Session belongs to whoever has the connection: the session that leases it,
 	// else the governor.
 	Session Session
+	// Kept says that something was set in the server's session that no reset takes
+	// back: nobody else may have the connection (Clean). It is never unset, and
+	// belongs to the same as Session.
+	Kept bool
 
 	bucket       string
 	cleanTimeout time.Duration

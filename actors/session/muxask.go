@@ -180,8 +180,14 @@ func (p *port) weigh(r *muxRequest, e *event) {
 	if raised.Has(statement.Prepared) && r.prepares() {
 		x.state.Pin(statement.Prepared, raisedPin, r.verdict.Digest, now)
 	}
+	// Babelfish keeps CONTEXT_INFO and the session context at a reset: who sets
+	// them stays with the backend, which goes when the client does.
+	setsKeys := func(p statement.Pin) bool { return p.Reason == statement.SessionContext }
+	if x.login.suspect && (x.state.Settings.Context() || slices.ContainsFunc(x.state.Pins(), setsKeys)) {
+		p.backend.Kept = true
+	}
 	// An open transaction is not recoverable either, and held anyway.
-	switch doubtful := !s.recovery.Recoverable() && x.core.tran == 0 && !e.quiet; {
+	switch doubtful := p.backend.Kept || !s.recovery.Recoverable() && x.core.tran == 0 && !e.quiet; {
 	case !doubtful:
 		x.state.Release(statement.ServerState, "")
 	case !x.state.Pinned():

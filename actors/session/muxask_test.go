@@ -62,7 +62,7 @@ func (s *quietServer) script() tdstest.Script {
 			case strings.HasPrefix(text, "COMMIT"):
 				count--
 				d.CurCmd = tds.CurCmdCommit
-			case strings.HasPrefix(text, "IF @@TRANCOUNT > 0 ROLLBACK"), strings.HasPrefix(text, "WHILE @@TRANCOUNT"):
+			case strings.HasPrefix(text, "IF @@TRANCOUNT > 0 ROLLBACK"):
 				count = 0
 			case strings.HasPrefix(text, "EXEC begins"):
 				count++
@@ -144,6 +144,40 @@ func TestSilentTransactions(t *testing.T) {
 	if got := pinned(n); got != "" {
 		t.Errorf("after a reset: pinned by %q", got)
 	}
+}
+
+// A server that may keep CONTEXT_INFO and the session context at a reset shows
+// them to nobody else.
+func TestContextOutlivesReset(t *testing.T) {
+	recovers := tds.FeatureExtAck{Features: []tds.Feature{{ID: tds.FeatureSessionRecovery}}}.Append(nil)
+	for _, text := range []string{"SET CONTEXT_INFO 0x0102", "EXEC sp_set_session_context N'k', N'v'", "EXEC sp_set_session_context @k, N'v'"} {
+		s := &quietServer{}
+		n := startQuiet(t, s, AskWhereDoubtful)
+		c := n.connect(credentials())
+		query(t, c, text)
+		if got := pinned(n); got != "server_state" && got != "session_context" {
+			t.Errorf("%s: pinned by %q", text, got)
+		}
+		if err := c.Batch("SELECT 2", tds.StatusReset); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Read(); err != nil {
+			t.Fatal(err)
+		}
+		if got := pinned(n); got != "server_state" {
+			t.Errorf("%s: after a reset: pinned by %q", text, got)
+		}
+		_ = c.Close()
+		n.gone()
+		n.gauges(0, 0, 0) // not handed on
+	}
+	n := startQuiet(t, &quietServer{ack: recovers}, AskWhereDoubtful)
+	c := n.connect(credentials())
+	query(t, c, "SET CONTEXT_INFO 0x0102")
+	if got := pinned(n); got != "" {
+		t.Errorf("SQL Server: pinned by %q", got)
+	}
+	n.gauges(1, 1, 0)
 }
 
 // What nobody says is taken for the worst.

@@ -41,7 +41,7 @@ func loop(h handler) tdstest.Step {
 				}
 				text = b.Text
 			}
-			if m.Status&tds.StatusReset != 0 && strings.HasPrefix(text, "WHILE @@TRANCOUNT") {
+			if m.Status&tds.StatusReset != 0 && strings.HasPrefix(text, "IF @@TRANCOUNT") {
 				err = c.Reply(tds.Done{}.Append(tds.EnvChange{Type: tds.EnvResetConnection}.Append(nil), c.Version))
 			} else {
 				err = h(c, m, text)

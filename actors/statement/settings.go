@@ -64,6 +64,11 @@ func (s *Settings) Database() string { return s.database }
 // Language is the session's language; "" is the login's.
 func (s *Settings) Language() string { return s.language }
 
+// Context tells whether CONTEXT_INFO or a key of the session context may be set.
+func (s *Settings) Context() bool {
+	return s.contextInfo != "" || s.keys != "" || s.unknown.Has(ContextInfo) || s.unknown.Has(SessionKeys)
+}
+
 // WithDatabase returns s in another database, as ENVCHANGE 1 reports it.
 func (s Settings) WithDatabase(name string) Settings {
 	s.database = name
