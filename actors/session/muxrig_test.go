@@ -115,7 +115,7 @@ func (s *txServer) script() tdstest.Script {
 			case "bye":
 				return hangup(c.Reply(tds.Done{}.Append(body, c.Version)))
 			default:
-				if !strings.HasPrefix(word, "WHILE") && !strings.HasPrefix(word, "SET") && !strings.HasPrefix(word, "USE") {
+				if !strings.HasPrefix(word, "IF") && !strings.HasPrefix(word, "SET") && !strings.HasPrefix(word, "USE") {
 					body = append(body, tdstest.IntRows(1)(c, m)...)
 					if err := c.Reply(body); err != nil {
 						return hangup(err)
