@@ -27,12 +27,13 @@ var ErrNotReset = errors.New("backend: reset was not acknowledged")
 // afterReset are the statements that take a session back to the login's
 // database and empty CONTEXT_INFO after a reset; "" where RESETCONNECTION does
 // it. Babelfish leaves both as they are. Like it, but to no harm, SQL Server
-// does not acknowledge session recovery before 2014 or TDS 7.4.
+// does not acknowledge session recovery before 2014 or TDS 7.4: what was never
+// set must stay NULL there.
 func (a *Answer) afterReset() string {
 	if a.Database == "" || slices.ContainsFunc(a.Features, func(f tds.Feature) bool { return f.ID == tds.FeatureSessionRecovery }) {
 		return ""
 	}
-	return " SET CONTEXT_INFO 0x USE [" + strings.ReplaceAll(a.Database, "]", "]]") + "]"
+	return " IF CONTEXT_INFO() IS NOT NULL SET CONTEXT_INFO 0x USE [" + strings.ReplaceAll(a.Database, "]", "]]") + "]"
 }
 
 // maxCleanResponse bounds the answer to cleanBatch in bytes.

@@ -142,8 +142,8 @@ func TestCleanGoesBackToTheDatabase(t *testing.T) {
 		a    Answer
 		want string
 	}{
-		{Answer{Database: "app1"}, " SET CONTEXT_INFO 0x USE [app1]"},
-		{Answer{Database: "a]b"}, " SET CONTEXT_INFO 0x USE [a]]b]"},
+		{Answer{Database: "app1"}, " IF CONTEXT_INFO() IS NOT NULL SET CONTEXT_INFO 0x USE [app1]"},
+		{Answer{Database: "a]b"}, " IF CONTEXT_INFO() IS NOT NULL SET CONTEXT_INFO 0x USE [a]]b]"},
 		{Answer{Database: "app1", Features: recovery}, ""},
 		{Answer{}, ""},
 	} {
