@@ -178,14 +178,15 @@ func (n *node) start() error {
 	if err := n.env.StartDozing(dozeAfter); err != nil {
 		return err
 	}
-	n.accepts.Go(n.accept)
+	limit := n.cfg.Proxy.MaxClientConnections // only a restart changes it
+	n.accepts.Go(func() { n.accept(limit) })
 	n.log.Info("serving", "tds", l.Addr().String(), "buckets", len(n.buckets), "node", n.env.Node, "version", version,
 		"ledger", n.fleet.describe())
 	return nil
 }
 
-func (n *node) accept() {
-	limit := n.cfg.Proxy.MaxClientConnections
+// accept serves at most limit clients at a time, 0 for any number.
+func (n *node) accept(limit int) {
 	for {
 		c, err := n.listener.Accept()
 		if err != nil {
