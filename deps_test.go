@@ -45,7 +45,7 @@ var layers = []layer{
 
 // importers says who alone may import a folder directly.
 var importers = map[string][]string{
-	"sandbox": {"cmd", "sandbox", "scripts/chaos", "scripts/rig"},
+	"sandbox": {"cmd", "sandbox", "scripts/rig"},
 	"cmd":     {"cmd"},
 	"scripts": {"cmd/loadgen", "scripts"},
 }
